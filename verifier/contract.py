@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Contracts: what one kernel promises at the entry of its exit code, read from TOML.
+
+A contract is data about a kernel (where it keeps the user's registers, which
+selectors it uses, what is true at entry); facts about CPUs live in
+``verifier.isa``. The format is described in docs/contracts.md. Reading is
+strict: an unknown key, a wrong type or a value out of range is a
+``UserError`` of one line, because a key that is silently ignored would
+silently change what is proved. A contract may be named by the file under
+test, which is untrusted: size is bounded and only printable text is accepted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+
+from verifier.model import FRAME_WORDS, GPRS, UserError
+from verifier.toml_table import Levels, Table, hexadecimal, one_line, parse_toml, quoted
+
+SLOT_BYTES = 8
+"""Size of every frame slot: one quadword."""
+
+MAX_FILE_BYTES = 64 * 1024
+"""A contract file larger than this is refused."""
+
+MAX_OFFSET = 0xFFFF
+"""Largest distance in bytes of the frame base and of a slot; a kernel stack is smaller."""
+
+PROMISE_IDS: tuple[str, ...] = ("entry-mode", "star", "nmi", "serialize", "ssp", "xstate")
+"""Ids of the clauses that code outside the analysed file can discharge."""
+
+DISPOSITIONS: tuple[str, ...] = ("slot", "entry", "clobbered")
+"""Where the user's value of a register is: in the frame, still live at entry, given up by ABI."""
+
+_RESTORED = tuple(name for name in GPRS if name != "rsp")
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value of the contract and who vouches for it (a public reference)."""
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An 8-byte word of the saved frame.
+
+    ``name`` is a general-purpose register, one of rip cs rflags rsp ss, or any
+    other word (orig_rax). ``offset`` is in bytes from the frame base.
+    """
+
+    name: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a kernel promises at the entry of the analysed code.
+
+    The frame base is ``base_register + base_offset`` as they are at entry.
+    ``slots`` are sorted by offset and do not overlap. ``registers`` has the
+    fifteen GPRs other than RSP in the order of ``model.GPRS``, each with one of
+    ``DISPOSITIONS``. Selectors are 16 bits wide; ``star_base`` is STAR[63:48].
+    ``promises`` are in the order of ``PROMISE_IDS``; the value of each is its text.
+    """
+
+    name: str
+    title: str
+    source: str
+    base_register: str
+    base_offset: int
+    slots: tuple[Slot, ...]
+    registers: tuple[tuple[str, str], ...]
+    user_cs: int
+    user_ss: int
+    star_base: int
+    gs: Fact
+    interrupts: Fact
+    interrupts_after_call: Fact
+    direction: Fact
+    nested_task: Fact
+    ss_descriptor: Fact
+    cr3: Fact
+    promises: tuple[tuple[str, Fact], ...]
+
+    def slot(self, name: str) -> Slot | None:
+        """The frame slot of that name."""
+        return next((slot for slot in self.slots if slot.name == name), None)
+
+    def promise(self, clause: str) -> Fact | None:
+        """What the kernel says about a setup clause, or None if it says nothing."""
+        return dict(self.promises).get(clause)
+
+
+@dataclass(frozen=True, slots=True)
+class FactSpec:
+    """One [table.key] of the format: its allowed values and the one assumed if it is absent.
+
+    ``default`` is the weakest value (nothing is assumed), or None if the table is required.
+    """
+
+    field: str
+    table: str
+    key: str
+    values: tuple[str, ...]
+    default: str | None
+
+
+FACTS: tuple[FactSpec, ...] = (
+    FactSpec("gs", "entry", "gs", ("kernel", "user"), None),
+    FactSpec("interrupts", "entry", "interrupts", ("off", "on", "any"), "any"),
+    FactSpec("direction", "entry", "direction", ("clear", "any"), "any"),
+    FactSpec("nested_task", "entry", "nested_task", ("clear", "any"), "any"),
+    FactSpec("ss_descriptor", "entry", "ss_descriptor", ("flat", "any"), "any"),
+    FactSpec("interrupts_after_call", "calls", "interrupts", ("off", "on", "any", "unchanged"), "any"),
+    FactSpec("cr3", "user", "cr3", ("entry", "iret-exit"), None),
+)
+"""Every fact of the format, in the order of the Contract fields' documentation."""
+
+
+def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Every table of the format with the keys it may have; the names of slots are free."""
+    yield (), (
+        "name", "title", "source", "frame", "registers", "selectors", "star", "entry", "calls", "user", "promises",
+    )  # fmt: skip
+    yield ("frame",), ("base", "offset", "slots")
+    yield ("registers",), ("default", *_RESTORED)
+    yield ("selectors",), ("user_cs", "user_ss")
+    yield ("star",), ("base",)
+    for table in ("entry", "calls", "user"):
+        yield (table,), tuple(spec.key for spec in FACTS if spec.table == table)
+    for spec in FACTS:
+        yield (spec.table, spec.key), ("value", "source")
+    yield ("promises",), PROMISE_IDS
+    for clause in PROMISE_IDS:
+        yield ("promises", clause), ("text", "source")
+
+
+_LEVELS: Levels = dict(_levels())
+
+
+def specs_dir() -> Path:
+    """The directory of the shipped data files: ``verifier/_specs`` in a wheel, ``specs`` in a checkout.
+
+    Raises UserError ``contract-not-found`` if neither exists.
+    """
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "_specs", package.parent / "specs"):
+        if candidate.is_dir():
+            return candidate
+    raise UserError(
+        "contract-not-found", "the data files that ship with verify-exit are missing; reinstall it", 2
+    )
+
+
+def contract_names() -> tuple[str, ...]:
+    """The names of the shipped contracts, sorted."""
+    return tuple(sorted(path.stem for path in (specs_dir() / "contracts").glob("*.toml")))
+
+
+def load_contract(name_or_path: str, relative_to: Path | None = None) -> Contract:
+    """Load a shipped contract by name, or a file if the argument has a "/" or ends in ".toml".
+
+    A relative path is looked for in the directory ``relative_to`` first (for a
+    header line: the directory of the file that has it), then in the current
+    one. Raises UserError ``contract-not-found`` or ``contract-invalid``.
+    """
+    if "/" in name_or_path or name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        # os.path: a path that the system cannot even look up (too long) is "not there", not an OSError.
+        if relative_to is not None and os.path.exists(relative_to / path):
+            path = relative_to / path
+        return parse_contract(_read(path), str(path))
+    names = contract_names()
+    if name_or_path not in names:
+        raise _no_such_name(name_or_path, names)
+    path = specs_dir() / "contracts" / f"{name_or_path}.toml"
+    return parse_contract(_read(path), str(path))
+
+
+def parse_contract(text: str, file: str) -> Contract:
+    """Parse and check the TOML text of a contract; ``file`` is named in errors.
+
+    Raises UserError ``contract-invalid``.
+    """
+    top = parse_toml(text, file, "contract-invalid", _LEVELS)
+    name = top.text("name", "the contract's name")
+    if not _NAME.fullmatch(name):
+        raise top.fail(f"{quoted(name)} is not a name (letters, digits and . _ + -)", "name")
+    frame = top.child("frame")
+    base = frame.choice("base", GPRS)
+    base_offset = frame.integer("offset", -MAX_OFFSET, MAX_OFFSET, default=0)
+    slots = _slots(frame.child("slots"))
+    facts = {spec.field: _fact(top.child(spec.table), spec) for spec in FACTS}
+    selectors = top.child("selectors")
+    return Contract(
+        name=name,
+        title=top.text("title", "one line that says which kernel this is"),
+        source=top.text("source", "where the frame and the selectors are documented"),
+        base_register=base,
+        base_offset=base_offset,
+        slots=slots,
+        registers=_registers(top, slots),
+        user_cs=_selector(selectors, "user_cs"),
+        user_ss=_selector(selectors, "user_ss"),
+        # No RPL or GDT-order check here: a wrong STAR is what the clause `star` reports.
+        star_base=top.child("star").integer("base", 0, 0xFFFF),
+        promises=_promises(top.child("promises")),
+        **facts,
+    )
+
+
+def _slots(table: Table) -> tuple[Slot, ...]:
+    slots = []
+    for name in table.data:
+        if not _WORD.fullmatch(name):
+            raise table.fail("a slot name is lower-case letters, digits and _", name)
+        offset = table.integer(name, -MAX_OFFSET, MAX_OFFSET)
+        if offset % SLOT_BYTES:
+            raise table.fail(
+                f"{hexadecimal(offset)} is not a multiple of {SLOT_BYTES}; each slot is {SLOT_BYTES} bytes",
+                name,
+            )
+        slots.append(Slot(name, offset))
+    slots.sort(key=lambda slot: slot.offset)
+    for below, above in pairwise(slots):
+        if above.offset < below.offset + SLOT_BYTES:
+            raise table.fail(f"overlaps {below.name} (both at {hexadecimal(below.offset)})", above.name)
+    for name in FRAME_WORDS:
+        if name not in table.data:
+            raise _missing_slot(table, name, "IRETQ reads it from the frame")
+    return tuple(slots)
+
+
+def _registers(top: Table, slots: tuple[Slot, ...]) -> tuple[tuple[str, str], ...]:
+    written = top.data.get("registers")
+    if isinstance(written, dict) and "rsp" in written:
+        raise top.fail("not allowed; the user's RSP is always the slot frame.slots.rsp", "registers", "rsp")
+    table = top.child("registers")
+    default = table.choice("default", DISPOSITIONS, default="slot")
+    registers = tuple((name, table.choice(name, DISPOSITIONS, default=default)) for name in _RESTORED)
+    have = {slot.name: slot.offset for slot in slots}
+    for name, disposition in registers:
+        if disposition == "slot" and name not in have:
+            where = replace(table, path=("frame", "slots"), data=have)
+            why = f'registers.{name} is "slot"; add the slot, or say "entry" or "clobbered" there'
+            raise _missing_slot(where, name, why)
+    return registers
+
+
+def _missing_slot(table: Table, name: str, why: str) -> UserError:
+    """A slot that is not there; a slot with a similar meaningless name is probably the typo."""
+    strangers = [other for other in table.data if other not in GPRS and other not in FRAME_WORDS]
+    close = get_close_matches(name, strangers, n=1, cutoff=0.6)
+    return table.fail(f"missing; {why}" + (f" (is the slot {close[0]} a typo?)" if close else ""), name)
+
+
+def _selector(table: Table, key: str) -> int:
+    value = table.integer(key, 0, 0xFFFF)
+    if value & ~3 == 0:
+        raise table.fail(f"{hexadecimal(value)} is a null selector", key)
+    if value & 3 != 3:
+        raise table.fail(
+            f"{hexadecimal(value)} has RPL {value & 3}; user mode needs RPL 3 ({hexadecimal(value | 3)})", key
+        )
+    return value
+
+
+def _fact(parent: Table, spec: FactSpec) -> Fact:
+    if spec.key not in parent.data and spec.default is not None:
+        return Fact(spec.default, "the contract says nothing, so nothing is assumed")
+    table = parent.child(spec.key)
+    value = table.choice("value", spec.values)
+    return Fact(value, table.text("source", "a public reference for the value"))
+
+
+def _promises(table: Table) -> tuple[tuple[str, Fact], ...]:
+    promises = []
+    for clause in PROMISE_IDS:
+        if clause in table.data:
+            entry = table.child(clause)
+            text = entry.text("text", "what the kernel promises")
+            promises.append((clause, Fact(text, entry.text("source", "a public reference for the promise"))))
+    return tuple(promises)
+
+
+def _read(path: Path) -> str:
+    """The text of a contract file; refuses what is not a small regular file."""
+    shown = one_line(path)
+    try:
+        if not path.exists():
+            raise UserError("contract-not-found", f"{shown}: no such contract file; check the path", 2)
+        # Opening a FIFO or a device would block or never end.
+        if not path.is_file():
+            raise UserError("contract-not-found", f"{shown}: not a regular file; name a .toml file", 2)
+        with path.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UserError(
+            "contract-not-found", f"{shown}: cannot be read ({reason or 'bad path'}); check the path", 2
+        ) from error
+    if len(content) > MAX_FILE_BYTES:
+        raise UserError(
+            "contract-invalid",
+            f"{shown}: larger than {MAX_FILE_BYTES} bytes; a contract is a short TOML file",
+            2,
+        )
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            "contract-invalid", f"{shown}: not UTF-8 at byte {error.start}; TOML is UTF-8", 2
+        ) from error
+
+
+def _no_such_name(name: str, names: tuple[str, ...]) -> UserError:
+    message = f"no contract named {quoted(name)}"
+    close = get_close_matches(name, names, n=1)
+    if close:
+        message += f"; did you mean {quoted(close[0])}?"
+    message += f" (shipped: {', '.join(names)}; for a file of your own write its path, ending in .toml)"
+    return UserError("contract-not-found", message, 2)
