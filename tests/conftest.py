@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Settings for all tests."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# The same examples on every machine and no timed assertion: a red test is a fact about the code.
+settings.register_profile("verify-exit", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("verify-exit")
