@@ -12,7 +12,6 @@ test, which is untrusted: size is bounded and only printable text is accepted.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -125,19 +124,22 @@ FACTS: tuple[FactSpec, ...] = (
     FactSpec("interrupts_after_call", "calls", "interrupts", ("off", "on", "any", "unchanged"), "any"),
     FactSpec("cr3", "user", "cr3", ("entry", "iret-exit"), None),
 )
-"""Every fact of the format, in the order of the Contract fields' documentation."""
+"""Every fact of the format, in the order of the Contract's fields."""
+
+_FACT_TABLES = tuple(dict.fromkeys(spec.table for spec in FACTS))
 
 
 def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Every table of the format with the keys it may have; the names of slots are free."""
-    yield (), (
-        "name", "title", "source", "frame", "registers", "selectors", "star", "entry", "calls", "user", "promises",
-    )  # fmt: skip
+    yield (
+        (),
+        ("name", "title", "source", "frame", "registers", "selectors", "star", *_FACT_TABLES, "promises"),
+    )
     yield ("frame",), ("base", "offset", "slots")
     yield ("registers",), ("default", *_RESTORED)
     yield ("selectors",), ("user_cs", "user_ss")
     yield ("star",), ("base",)
-    for table in ("entry", "calls", "user"):
+    for table in _FACT_TABLES:
         yield (table,), tuple(spec.key for spec in FACTS if spec.table == table)
     for spec in FACTS:
         yield (spec.table, spec.key), ("value", "source")
@@ -177,8 +179,7 @@ def load_contract(name_or_path: str, relative_to: Path | None = None) -> Contrac
     """
     if "/" in name_or_path or name_or_path.endswith(".toml"):
         path = Path(name_or_path)
-        # os.path: a path that the system cannot even look up (too long) is "not there", not an OSError.
-        if relative_to is not None and os.path.exists(relative_to / path):
+        if relative_to is not None and _exists(relative_to / path):
             path = relative_to / path
         return parse_contract(_read(path), str(path))
     names = contract_names()
@@ -294,22 +295,28 @@ def _promises(table: Table) -> tuple[tuple[str, Fact], ...]:
     return tuple(promises)
 
 
+def _exists(path: Path) -> bool:
+    """Whether there is something at ``path``; False for a path that cannot even be looked up."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long; a NUL byte
+        return False
+
+
 def _read(path: Path) -> str:
     """The text of a contract file; refuses what is not a small regular file."""
     shown = one_line(path)
+    if not _exists(path):
+        raise UserError("contract-not-found", f"{shown}: no such contract file; check the path", 2)
+    # Opening a FIFO or a device would block or never end.
+    if not path.is_file():
+        raise UserError("contract-not-found", f"{shown}: not a regular file; name a .toml file", 2)
     try:
-        if not path.exists():
-            raise UserError("contract-not-found", f"{shown}: no such contract file; check the path", 2)
-        # Opening a FIFO or a device would block or never end.
-        if not path.is_file():
-            raise UserError("contract-not-found", f"{shown}: not a regular file; name a .toml file", 2)
         with path.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise UserError(
-            "contract-not-found", f"{shown}: cannot be read ({reason or 'bad path'}); check the path", 2
-        ) from error
+    except OSError as error:
+        message = f"{shown}: cannot be read ({error.strerror}); check its permissions"
+        raise UserError("contract-not-found", message, 2) from error
     if len(content) > MAX_FILE_BYTES:
         raise UserError(
             "contract-invalid",

@@ -97,13 +97,13 @@ class Table:
         return value
 
     def _hint(self, key: str, allowed: tuple[str, ...]) -> str:
-        """The likely key of this table, the same key of another table, or all that is allowed here."""
+        """The one table that has this key, else the likely key of this table, else all allowed here."""
+        elsewhere = [level for level, keys in self.levels.items() if key in keys]
         close = get_close_matches(key, allowed, n=1)
+        if len(elsewhere) == 1:
+            return f"did you mean {dotted((*elsewhere[0], key))}?"
         if close:
             return f"did you mean {dotted((*self.path, close[0]))}?"
-        for level, keys in self.levels.items():
-            if key in keys and level != self.path:
-                return f"did you mean {dotted((*level, key))}?"
         return f"allowed here: {', '.join(allowed)}"
 
 
