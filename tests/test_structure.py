@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from verifier.report.verdict import EXIT_CODES
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
@@ -311,5 +313,32 @@ def test_no_test_is_skipped_or_waits() -> None:
         for path in sorted((ROOT / "tests").rglob("*.py"))
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in banned
+    ]
+    assert wrong == []
+
+
+def test_readme_lists_every_exit_code() -> None:
+    """The README's table of exit codes is the program's own, in the same words."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", readme, re.MULTILINE)
+    assert [(int(code), meaning.strip()) for code, meaning in rows] == [row[:2] for row in EXIT_CODES]
+
+
+@pytest.mark.parametrize("name", ["verify", "test"])
+def test_readme_command_is_one_line(name: str) -> None:
+    """CI runs the README's commands: each is one line in a block of its own after its marker."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.findall(rf"^<!-- command: {name} -->\n```sh\n([^\n]+)\n```$", readme, re.MULTILINE)
+    assert len(found) == 1
+    assert found[0].startswith("python3 -m venv .venv && ")
+
+
+def test_readme_links_lead_somewhere() -> None:
+    """Every relative link of the README and the documents names a file that exists."""
+    wrong = [
+        f"{page.name}: {target}"
+        for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
     ]
     assert wrong == []
