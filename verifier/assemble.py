@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From ``.S`` or ``.s`` to the bytes of an ET_REL object, by the system's preprocessor and assembler.
+
+This is the only module that starts a process, and the source is untrusted:
+every tool runs with bounded CPU time, memory, output and wall time, with an
+environment of its own, without a terminal and in its own session. The object
+depends on the source, the options and the tools only: not on the current
+directory, the temporary directory or the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from verifier.model import UserError
+from verifier.source import blank_header
+
+PREPROCESSED_SUFFIXES: tuple[str, ...] = (".S", ".sx")
+"""File name suffixes that gcc hands to the C preprocessor first."""
+
+_AS = ("x86_64-linux-gnu-as", "as")
+_CPP = ("x86_64-linux-gnu-gcc", "gcc", "cc")
+_INSTALL = (
+    "install GNU binutils and gcc (Debian, Ubuntu: apt-get install binutils gcc; Fedora: dnf install …)"
+)
+_MESSAGE_LINES = 20
+_MESSAGE_WIDTH = 300
+# The names of the temporary files: an #include or .include must not hit them by accident.
+_CPP_INPUT, _AS_INPUT, _OBJECT, _LOG = (f"verify-exit-input{suffix}" for suffix in (".S", ".s", ".o", ".log"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds for one run of one tool.
+
+    ``source_bytes``: size of the input file. ``wall_seconds`` and
+    ``cpu_seconds``: time. ``memory_bytes``: address space. ``output_bytes``:
+    size of any file that the tool writes, its messages included.
+    """
+
+    source_bytes: int = 16 << 20
+    wall_seconds: float = 10.0
+    cpu_seconds: int = 4
+    memory_bytes: int = 512 << 20
+    output_bytes: int = 64 << 20
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def assemble(
+    path: Path,
+    include_dirs: tuple[str, ...] = (),
+    defines: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> bytes:
+    """The relocatable object that the source at ``path`` assembles to, with line numbers.
+
+    ``.S`` (and ``.sx``) goes through ``gcc -E -x assembler-with-cpp`` with
+    gcc's own predefined macros and nothing added; anything else goes straight
+    to ``as --64 -g``. ``#include``, ``.include`` and ``.incbin`` look in the
+    directory of the source, then in ``include_dirs``. Each of ``defines`` is
+    NAME or NAME=VALUE; for ``.s`` it becomes ``--defsym`` and the value must
+    be an integer.
+
+    Raises UserError: ``input-not-found``, ``preprocessor-error``,
+    ``assembler-error``, ``assembler-limit``, ``no-assembler`` (exit code 4),
+    ``bad-define`` and ``include-dir-not-found`` (exit code 2).
+    """
+    preprocess = path.suffix in PREPROCESSED_SUFFIXES
+    text = read_input(path, limits.source_bytes).decode("utf-8", "surrogateescape")
+    for directory in include_dirs:
+        if not os.path.isdir(directory):
+            raise UserError("include-dir-not-found", f"-I {_clean(directory)}: no such directory", 2)
+    symbols = [_checked_define(define, preprocess) for define in defines]
+    with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
+        run = _Run(path, Path(temporary), (_directory(path), *include_dirs), limits)
+        text = blank_header(text)
+        if preprocess:
+            return run.assemble(run.preprocess(text, symbols), [])
+        # The line marker makes as name the source as the user did, not the temporary file.
+        return run.assemble(f"# 1 {_quoted(str(path))}\n{text}", symbols)
+
+
+def read_input(path: Path, limit: int = DEFAULT_LIMITS.source_bytes) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes.
+
+    Raises UserError ``input-not-found`` (missing, unreadable or not a regular
+    file) or ``input-too-large``, with exit code 4.
+    """
+    name = _clean(str(path))
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UserError("input-not-found", f"{name}: not a regular file")
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError("input-not-found", f"{name}: {reason}") from error
+    if len(data) > limit:
+        raise UserError("input-too-large", f"{name}: larger than {limit} bytes")
+    return data
+
+
+def assembler_versions() -> tuple[tuple[str, str], ...]:
+    """("as", version line) and ("gcc", version line) of the tools in use; "not found" for a missing one."""
+    versions = []
+    for name, candidates in (("as", _AS), ("gcc", _CPP)):
+        program, line = _find(candidates), "not found"
+        if program is not None:
+            with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
+                out = Path(temporary) / _LOG
+                _execute([program, "--version"], Path(temporary), out, DEFAULT_LIMITS)
+                line = _clean(out.read_text("utf-8", "replace").partition("\n")[0]) or "unknown"
+        versions.append((name, line))
+    return tuple(versions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One source on its way through the tools; ``search`` is where included files are looked for."""
+
+    path: Path
+    temporary: Path
+    search: tuple[str, ...]
+    limits: Limits
+
+    def preprocess(self, text: str, defines: list[str]) -> str:
+        """The preprocessed text, with line markers."""
+        self._write(_CPP_INPUT, text)
+        source, target = str(self.temporary / _CPP_INPUT), self.temporary / _AS_INPUT
+        arguments = ["-E", "-x", "assembler-with-cpp", *(f"-I{directory}" for directory in self.search)]
+        arguments += [f"-D{define}" for define in defines]
+        arguments += [f"-fmacro-prefix-map={source}={self.path}", "-o", str(target), source]
+        # The current directory stays the user's, so that included files are named as -I names them.
+        self._tool("preprocessor", _CPP, arguments, Path.cwd())
+        result = target.read_bytes().decode("utf-8", "surrogateescape")
+        # A line marker in the input would be forgotten after the first #include: rename in the output.
+        marker = re.compile(rf"^(# \d+ ){re.escape(_quoted(source))}", re.MULTILINE)
+        name = _quoted(str(self.path))
+        return marker.sub(lambda match: match[1] + name, result)
+
+    def assemble(self, text: str, symbols: list[str]) -> bytes:
+        """The object's bytes."""
+        self._write(_AS_INPUT, text)
+        arguments = ["--64", "-g", "--nocompress-debug-sections"]
+        # as looks for .include in its current directory first: that is the empty temporary one.
+        # So the search path is absolute, and the map takes that out of the line table again.
+        for directory in self.search:
+            full = os.path.abspath(directory)
+            arguments.append(f"-I{full}")
+            if "=" not in full:
+                arguments += ["--debug-prefix-map", f"{full}={directory}"]
+        arguments += ["--debug-prefix-map", f"{self.temporary.resolve()}=."]
+        for symbol in symbols:
+            arguments += ["--defsym", symbol]
+        arguments += ["-o", _OBJECT, _AS_INPUT]
+        self._tool("assembler", _AS, arguments, self.temporary)
+        try:
+            return (self.temporary / _OBJECT).read_bytes()
+        except FileNotFoundError:
+            raise UserError("assembler-error", f"{self._name()}: the assembler wrote no object") from None
+
+    def _tool(self, role: str, candidates: tuple[str, ...], arguments: list[str], directory: Path) -> None:
+        program = _find(candidates)
+        if program is None:
+            raise UserError("no-assembler", f"{candidates[-1]}: not found, needed as {role}; {_INSTALL}")
+        log = self.temporary / _LOG
+        status = _execute([program, *arguments], directory, log, self.limits)
+        messages = log.read_bytes().decode("utf-8", "replace")
+        if "unrecognized option" in messages and "--64" in messages:
+            raise UserError("no-assembler", f"{program}: not an assembler for x86-64; {_INSTALL}")
+        if status != 0:
+            self._fail(role, status, messages)
+
+    def _fail(self, role: str, status: int | None, messages: str) -> NoReturn:
+        limit = _limit_hit(status, messages, self.limits)
+        if limit is not None:
+            raise UserError(
+                "assembler-limit", f"{self._name()}: the {role} hit its bound of {limit}; shrink the input"
+            )
+        lines = _error_lines(self._rewritten(messages))
+        if not lines and status is not None and status < 0:
+            lines = [f"{self._name()}: the {role} died of {signal.Signals(-status).name}"]
+        raise UserError(
+            f"{role}-error", "\n".join(lines) or f"{self._name()}: the {role} failed, status {status}"
+        )
+
+    def _rewritten(self, messages: str) -> str:
+        """The messages with the user's directory names in place of absolute and temporary ones."""
+        for name in (_CPP_INPUT, _AS_INPUT):
+            messages = messages.replace(str(self.temporary / name), str(self.path)).replace(
+                name, str(self.path)
+            )
+        for directory in self.search:
+            messages = messages.replace(
+                os.path.abspath(directory) + "/", "" if directory == "." else directory + "/"
+            )
+        return re.sub(r"(?m)^(In file included from |\s+from )?\./", lambda match: match[1] or "", messages)
+
+    def _write(self, name: str, text: str) -> None:
+        (self.temporary / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    def _name(self) -> str:
+        return _clean(str(self.path))
+
+
+def _execute(command: list[str], directory: Path, log: Path, limits: Limits) -> int | None:
+    """Run a tool with stdout and stderr in ``log``; its exit status, or None when the wall time ran out.
+
+    The limits are set by a shell's ``ulimit`` and inherited through ``exec``:
+    a ``preexec_fn`` is not safe when other threads run. ``ulimit -v`` counts
+    KiB and ``-f`` blocks of 512 bytes in a shell that is called ``sh``.
+    """
+    bounds = (
+        f"ulimit -c 0; ulimit -S -t {limits.cpu_seconds}; ulimit -H -t {limits.cpu_seconds + 1}; "
+        f"ulimit -v {limits.memory_bytes >> 10}; ulimit -f {limits.output_bytes >> 9}; "
+    )
+    environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath), "SOURCE_DATE_EPOCH": "0"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", bounds + 'exec "$@"', "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=directory,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            return process.wait(limits.wall_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # Also after a regular end or Ctrl-C: gcc's children must not outlive it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _limit_hit(status: int | None, messages: str, limits: Limits) -> str | None:
+    """The bound that ended the tool, in words, or None if it failed for another reason."""
+    if status is None:
+        return f"{limits.wall_seconds:g} s of wall time"
+    # gcc reports the death of its child in words; a tool of our own shows it in its status.
+    if status == -signal.SIGXCPU or "CPU time limit exceeded" in messages:
+        return f"{limits.cpu_seconds} s of CPU time"
+    if status == -signal.SIGKILL or "Killed signal" in messages:
+        return "the system (it was killed, most likely for memory)"
+    if status == -signal.SIGXFSZ or re.search(r"File size limit exceeded|File too large", messages):
+        return f"{limits.output_bytes >> 20} MiB of output"
+    if re.search(r"out of memory|memory exhausted|[Cc]annot allocate memory", messages):
+        return f"{limits.memory_bytes >> 20} MiB of memory"
+    if re.search(r"nested too deeply|nested depth \d+ exceeds", messages):
+        return "nesting depth (macros or included files)"
+    return None
+
+
+def _error_lines(messages: str) -> list[str]:
+    """The tool's own error lines, at most 20, safe to print."""
+    # as indents each level of "Info: macro invoked from here" further.
+    lines = [re.sub(r"^(\S+) {2,}", r"\1 ", line) for line in messages.split("\n") if line.strip()]
+    wanted = [line for line in lines if re.search(r"\b([Ee]rror|Info): ", line)] or lines
+    shown = [_clean(line)[:_MESSAGE_WIDTH] for line in wanted[:_MESSAGE_LINES]]
+    if len(wanted) > _MESSAGE_LINES:
+        shown[-1] = f"… and {len(wanted) - _MESSAGE_LINES + 1} more lines"
+    return shown
+
+
+def _checked_define(define: str, preprocess: bool) -> str:
+    """NAME=VALUE for the tool; ``--defsym`` of an assembler takes integers only."""
+    name, given, value = define.partition("=")
+    if re.fullmatch(r"[A-Za-z_]\w*" if preprocess else r"[A-Za-z_.$][\w.$]*", name, re.ASCII) is None:
+        raise UserError("bad-define", f"-D {_clean(define)}: not NAME or NAME=VALUE", 2)
+    if preprocess:
+        if re.search(r"[\x00\r\n]", value):
+            raise UserError("bad-define", f"-D {_clean(define)}: the value must be one line", 2)
+        return define
+    value = value if given else "1"
+    match = re.fullmatch(
+        r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0([0-7]+)|(0|[1-9][0-9]*))", value, re.ASCII
+    )
+    if match is None:
+        raise UserError("bad-define", f"-D {_clean(define)}: a .s file takes integer values only", 2)
+    number = next(
+        int(digits, base) for digits, base in zip(match.groups()[1:], (16, 2, 8, 10), strict=True) if digits
+    )
+    return f"{name}={(-number if match[1] == '-' else number) & 0xFFFFFFFFFFFFFFFF:#x}"
+
+
+def _find(candidates: tuple[str, ...]) -> str | None:
+    return next((found for name in candidates if (found := shutil.which(name))), None)
+
+
+def _directory(path: Path) -> str:
+    return os.path.dirname(str(path)) or "."
+
+
+def _quoted(name: str) -> str:
+    """A file name as a line marker spells it."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\{ord(match[0]):03o}", escaped) + '"'
+
+
+def _clean(text: str) -> str:
+    """The text with control characters and undecodable bytes made visible: it may go to a terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else ascii(char)[1:-1] for char in text)
