@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The program's start: ``python -m verifier`` and the ``verify-exit`` script.
+
+A traceback would end with status 1, which means "violated". So even the
+import of the command line is inside the guard.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line on ``sys.argv``; the result is the exit status."""
+    try:
+        from verifier.cli import main as run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        sys.stderr.write(f"verify-exit: internal error: cannot start: {type(error).__name__}: {error}\n")
+        return 70
+
+
+if __name__ == "__main__":
+    sys.exit(main())

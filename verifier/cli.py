@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line: parse, run, render, and end with the documented exit code.
+
+Results go to stdout, everything else to stderr. The analysis and rich are
+imported only when a file is verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, NoReturn
+
+from verifier import __version__
+from verifier.model import FileReport, InputFile, UserError
+from verifier.options import Options, add_arguments, from_namespace
+from verifier.report import FORMATS, Style, render
+from verifier.report.verdict import (
+    EXIT_CODES,
+    INTERNAL,
+    INTERRUPTED,
+    PROVED,
+    USAGE,
+    check,
+    exit_code,
+    worst_code,
+)
+from verifier.report.words import clean
+
+TRACEBACK = "VERIFY_EXIT_TRACEBACK"
+COMMANDS: tuple[str, ...] = ("explain",)
+PIPE_WIDTH = 100
+
+_ENGINE_LOGGERS = ("angr", "archinfo", "claripy", "cle", "pyvex")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``verify-exit`` with ``arguments`` (default: sys.argv) and return the exit status.
+
+    Never raises: an unexpected exception is one line and status 70, because a
+    traceback's status 1 would read as "violated".
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _main(words)
+    except UserError as error:
+        _say(f"error[{error.code}]: {error.message}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        _internal(error)
+        return INTERNAL
+
+
+def _main(words: list[str]) -> int:
+    parser = build_parser()
+    try:
+        if words[:1] == ["explain"]:
+            return _explain(words[1:])
+        parsed = parser.parse_args(words)
+    except SystemExit as stop:
+        # argparse ends the process after --help and --version.
+        return _flushed(PROVED if stop.code is None else int(stop.code))
+    if not parsed.paths:
+        sys.stderr.write(parser.format_usage())
+        _say("error[usage]: no file given; --help lists the options")
+        return USAGE
+    outputs = _outputs(parsed.format, parsed.paths)
+    options = from_namespace(parsed)
+    reports = [_verify(path, options) for path in parsed.paths]
+    return _deliver(reports, outputs, parsed)
+
+
+def _verify(path: str, options: Options) -> FileReport:
+    """The report of one file; an error becomes a report, so that the other files still run."""
+    try:
+        _must_exist(path)
+        report = _pipeline()(Path(path), options)
+        check(report)
+        return report
+    except UserError as error:
+        failure = (error.code, error.message, error.exit_code)
+        _say(f"error[{error.code}]: {error.message}")
+    except Exception as error:
+        failure = ("internal-error", f"{type(error).__name__}: {error}", INTERNAL)
+        _internal(error, path)
+    return FileReport(
+        input=InputFile(path, ""),
+        verdict="error",
+        contract=options.contract or "",
+        profile=options.profile or "",
+        configs=options.configs or (),
+        entries=options.entries,
+        assumptions=(),
+        sites=(),
+        reasons=(),
+        tool=(("verify-exit", __version__),),
+        command="",
+        error=failure,
+    )
+
+
+def _pipeline() -> Callable[[Path, Options], FileReport]:
+    import logging
+
+    for name in _ENGINE_LOGGERS:
+        # Their warnings are about their own heuristics, which are not used here.
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    from verifier.pipeline import verify
+
+    return verify
+
+
+def _must_exist(path: str) -> None:
+    """Raise UserError("input-not-found" | "input-invalid") with the nearest name that would do."""
+    given = Path(path)
+    if given.is_dir():
+        raise UserError("input-invalid", f"{path}: this is a directory; name the files to verify")
+    if given.exists():
+        return
+    try:
+        siblings = sorted(sibling.name for sibling in given.parent.iterdir())
+    except OSError:
+        siblings = []
+    near = get_close_matches(given.name, siblings, 1)
+    command = [] if "/" in path else get_close_matches(path, COMMANDS, 1)
+    hint = ""
+    if command and not near:
+        hint = f"; did you mean the command 'verify-exit {command[0]}'?"
+    elif near:
+        hint = f"; did you mean {str(given.with_name(near[0]))!r}?"
+    raise UserError("input-not-found", f"{path}: no such file{hint}")
+
+
+# Output.
+
+
+def _outputs(words: Sequence[str], inputs: Sequence[str]) -> list[tuple[str, str | None]]:
+    """(format, file or None for stdout) for each --format; text goes to stdout unless another does.
+
+    Raises UserError("usage") for an unknown format, two formats on stdout, or
+    a file that is also an input or named twice.
+    """
+    chosen: list[tuple[str, str | None]] = []
+    for word in words:
+        name, equals, file = word.partition("=")
+        if name not in FORMATS:
+            near = get_close_matches(name, FORMATS, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UserError("usage", f"--format {name}: available are {', '.join(FORMATS)}{hint}", USAGE)
+        if equals and not file:
+            raise UserError("usage", f"--format {word}: a file name must follow the '='", USAGE)
+        chosen.append((name, None if file in ("", "-") else file))
+    files = [os.path.realpath(file) for _, file in chosen if file is not None]
+    if len(set(files)) < len(files):
+        raise UserError("usage", "--format: two formats go to the same file", USAGE)
+    if set(files) & {os.path.realpath(path) for path in inputs}:
+        raise UserError("usage", "--format: an output file is also an input", USAGE)
+    on_stdout = sum(file is None for _, file in chosen)
+    if on_stdout > 1:
+        raise UserError("usage", "--format: two formats go to stdout; write one as FORMAT=FILE", USAGE)
+    return chosen if on_stdout else [("text", None), *chosen]
+
+
+def _deliver(
+    reports: Sequence[FileReport], outputs: Sequence[tuple[str, str | None]], parsed: argparse.Namespace
+) -> int:
+    """Write every output; the status is the worst of the verdicts and of failed writes."""
+    codes = [exit_code(report) for report in reports]
+    # Files first: a reader that closes the pipe must not cost the JSON file.
+    for name, file in sorted(outputs, key=lambda output: output[1] is None):
+        if file is None:
+            color = use_color(parsed.color, sys.stdout, os.environ)
+            style = Style(_width(sys.stdout), color, parsed.verbose, parsed.quiet, errors=False)
+            codes.append(_print(render(name, reports, style)))
+            continue
+        text = render(name, reports, Style(PIPE_WIDTH, False, parsed.verbose, parsed.quiet))
+        try:
+            Path(file).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            _say(f"error[output-unwritable]: {file}: {error.strerror or error}")
+            codes.append(USAGE)
+    return worst_code(codes)
+
+
+def _print(text: str) -> int:
+    """Write to stdout; 0, or 70 if the result could not be delivered (a closed pipe is fine)."""
+    try:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        return _closed()
+    except OSError as error:
+        return _undelivered(error)
+    return _flushed(PROVED)
+
+
+def _flushed(code: int) -> int:
+    """``code`` after flushing stdout here: a failure at interpreter exit would change the status."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _closed()
+    except OSError as error:
+        return _undelivered(error)
+    return code
+
+
+def _undelivered(error: OSError) -> int:
+    _say(f"error[output-unwritable]: standard output: {error.strerror or error}")
+    _closed()
+    return INTERNAL
+
+
+def _closed() -> int:
+    """Send the rest of stdout nowhere, so that the interpreter's last flush cannot fail."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PROVED
+
+
+def use_color(choice: str, stream: IO[str], environment: Mapping[str, str]) -> bool:
+    """--color wins; then NO_COLOR, then FORCE_COLOR, then whether ``stream`` is a capable terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and environment.get("TERM") != "dumb"
+
+
+def _width(stream: IO[str]) -> int:
+    return shutil.get_terminal_size((PIPE_WIDTH, 25)).columns if stream.isatty() else PIPE_WIDTH
+
+
+def _say(message: str) -> None:
+    """A message on stderr. It may hold names from the file under test, and an assembler's several lines."""
+    with suppress(OSError):
+        sys.stderr.write("verify-exit: " + "\n".join(clean(line) for line in message.split("\n")) + "\n")
+
+
+def _internal(error: BaseException, path: str | None = None) -> None:
+    where = f"{path}: " if path is not None else ""
+    hint = f"(rerun with {TRACEBACK}=1 for the traceback)"
+    if os.environ.get(TRACEBACK):
+        import traceback
+
+        sys.stderr.write("".join(traceback.format_exception(error)))
+        hint = "(traceback above)"
+    _say(f"internal error: {where}{type(error).__name__}: {error} {hint}")
+
+
+# The parser.
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError("usage", f"{message}; --help lists the options", USAGE)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit PATH…``."""
+    codes = ", ".join(f"{code} {name}" for code, name, _ in EXIT_CODES)
+    parser = _Parser(
+        prog="verify-exit",
+        usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]",
+        description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
+        epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
+        "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="an assembly file (.S)")
+    add_arguments(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help=f"{', '.join(FORMATS)}; repeatable; without FILE it replaces text on standard output",
+    )
+    output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    volume = output.add_mutually_exclusive_group()
+    volume.add_argument(
+        "-v", "--verbose", action="store_true", help="everything, with statistics and timings"
+    )
+    volume.add_argument(
+        "-q", "--quiet", action="store_true", help="only verdicts and one line for each finding"
+    )
+    parser.add_argument("--version", action="version", version=f"verify-exit {__version__}")
+    return parser
+
+
+def _explain(words: Sequence[str]) -> int:
+    from verifier.clauses import CLAUSES
+    from verifier.explain import explain
+
+    parser = _Parser(
+        prog="verify-exit explain",
+        description="What a clause, a reason or an exit code means; without ID: a list of all.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="for example canonical, gpr.rax, no-sysret or 3")
+    parsed = parser.parse_args(words)
+    width = min(_width(sys.stdout), PIPE_WIDTH)
+    return _print(explain(parsed.ids, CLAUSES, max(width, 40)))

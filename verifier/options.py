@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a run may be told: one declaration for the command line and for a sample's ARGS line.
+
+The command line's values win over those of the file's header (``resolve``).
+Only argparse is imported: this module is on the path of ``--help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from verifier.model import ALL_CONFIGS, Config, UserError
+
+PROFILES: tuple[str, ...] = ("seed", "safety", "equivalence")
+"""The clause profiles, from the smallest to all clauses."""
+
+DEFAULT_CONTRACT = "linux"
+DEFAULT_PROFILE = "equivalence"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to verify one file. None (and an empty ``entries``) means: not told.
+
+    ``timeout`` is in seconds for each file; ``rlimit`` is in the solver's
+    resource units for each query and does not depend on the machine.
+    ``configs`` None is deliberately not an empty tuple: iterating over "not
+    told" must fail, because no configuration would be a vacuous proof.
+    """
+
+    entries: tuple[str, ...] = ()
+    contract: str | None = None
+    profile: str | None = None
+    configs: tuple[Config, ...] | None = None
+    include_dirs: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+    timeout: float | None = None
+    rlimit: int | None = None
+
+
+def resolve(told: Options, header: Options) -> Options:
+    """``told`` completed with the file header's values, then with the defaults.
+
+    Include directories and macros of both are kept, the header's first, so
+    that a macro of the command line wins in the preprocessor. The result has
+    a contract, a profile and at least one configuration.
+    """
+    return Options(
+        entries=told.entries or header.entries,
+        contract=told.contract or header.contract or DEFAULT_CONTRACT,
+        profile=told.profile or header.profile or DEFAULT_PROFILE,
+        configs=told.configs or header.configs or ALL_CONFIGS,
+        include_dirs=header.include_dirs + told.include_dirs,
+        defines=header.defines + told.defines,
+        timeout=header.timeout if told.timeout is None else told.timeout,
+        rlimit=header.rlimit if told.rlimit is None else told.rlimit,
+    )
+
+
+def command(path: str, options: Options) -> str:
+    """The shell command that repeats a run with what the user told (not the resolved) options."""
+    words = ["verify-exit", path if not path.startswith("-") else f"./{path}"]
+    for entry in options.entries:
+        words += ["--entry", entry]
+    for flag, value in (("--contract", options.contract), ("--profile", options.profile)):
+        if value is not None:
+            words += [flag, value]
+    if options.configs is not None:
+        for flag, index in (("--vendor", 0), ("--paging", 1)):
+            chosen = {config[index] for config in options.configs}
+            if len(chosen) == 1:
+                words += [flag, *chosen]
+    words += [f"-I{directory}" for directory in options.include_dirs]
+    words += [f"-D{define}" for define in options.defines]
+    if options.timeout is not None:
+        words += ["--timeout", f"{options.timeout:g}"]
+    if options.rlimit is not None:
+        words += ["--rlimit", str(options.rlimit)]
+    return shlex.join(words)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that a run takes, on the command line and in an ARGS header line."""
+    what = parser.add_argument_group("what to verify")
+    what.add_argument(
+        "--entry",
+        action="append",
+        default=[],
+        metavar="SYMBOL|ADDRESS",
+        help="where execution starts; repeatable (default: the header line ENTRY, else the one global symbol "
+        "that reaches an exit instruction)",
+    )
+    what.add_argument(
+        "--contract",
+        metavar="NAME|FILE",
+        help="what the kernel promises: frame layout, selectors, assumptions (default: the header line "
+        f"CONTRACT, else {DEFAULT_CONTRACT})",
+    )
+    what.add_argument(
+        "--profile",
+        choices=PROFILES,
+        help=f"which clauses must hold (default: {DEFAULT_PROFILE}, all of them)",
+    )
+    what.add_argument("--vendor", choices=("intel", "amd"), help="only this CPU vendor (default: both)")
+    what.add_argument(
+        "--paging", choices=("la48", "la57"), help="only this linear-address width (default: both)"
+    )
+    source = parser.add_argument_group("preprocessor")
+    source.add_argument(
+        "-I", dest="include_dirs", action="append", default=[], metavar="DIR", help="search DIR for #include"
+    )
+    source.add_argument(
+        "-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]", help="define a macro"
+    )
+    limits = parser.add_argument_group("limits (reaching one makes the verdict inconclusive)")
+    limits.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="wall-clock limit for each file")
+    limits.add_argument(
+        "--rlimit",
+        type=_positive,
+        metavar="N",
+        help="solver resource limit for each query, the same on any machine",
+    )
+
+
+def from_namespace(parsed: argparse.Namespace) -> Options:
+    """The Options in a namespace that ``add_arguments`` filled."""
+    configs: tuple[Config, ...] | None = None
+    if parsed.vendor or parsed.paging:
+        configs = tuple(
+            (vendor, paging)
+            for vendor, paging in ALL_CONFIGS
+            if parsed.vendor in (None, vendor) and parsed.paging in (None, paging)
+        )
+    return Options(
+        entries=tuple(parsed.entry),
+        contract=parsed.contract,
+        profile=parsed.profile,
+        configs=configs,
+        include_dirs=tuple(parsed.include_dirs),
+        defines=tuple(parsed.defines),
+        timeout=parsed.timeout,
+        rlimit=parsed.rlimit,
+    )
+
+
+def from_words(words: Sequence[str], where: str) -> Options:
+    """The options in the words of a file's ARGS header lines; ``where`` goes into the error.
+
+    Raises UserError("header-bad-args", exit code 2) for an unknown option, a
+    bad value or a word that is no option.
+    """
+    parser = _HeaderParser(prog="ARGS", add_help=False, allow_abbrev=False)
+    add_arguments(parser)
+    try:
+        return from_namespace(parser.parse_args(list(words)))
+    except ValueError as error:
+        raise UserError("header-bad-args", f"{where}: ARGS: {error}", 2) from None
+
+
+def with_header(header: Options, entries: Sequence[str], contract: str | None) -> Options:
+    """Header options with the ENTRY and CONTRACT lines, where ARGS does not name these itself."""
+    return replace(header, entries=header.entries or tuple(entries), contract=header.contract or contract)
+
+
+class _HeaderParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0 is needed, not {text!r}")
+    return value
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"a whole number above 0 is needed, not {text!r}")
+    return value

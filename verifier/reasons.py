@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reason codes: why a verdict is inconclusive, what each means and what settles it.
+
+The codes are stable: they appear in reports, in JSON and in the EXPECT line of
+a sample. This table is plain text, so that ``verify-exit explain`` is cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCode:
+    """``title`` is one line; ``meaning`` says what happened, ``remedy`` what settles it."""
+
+    code: str
+    title: str
+    meaning: str
+    remedy: str
+
+
+REASONS: tuple[ReasonCode, ...] = (
+    ReasonCode(
+        "unsupported-instruction",
+        "an instruction on a path has no model",
+        "A path from the entry reaches an instruction that is not on the list of modelled mnemonics. "
+        "What it does to the state is unknown, so nothing after it can be proved.",
+        "Start at an entry behind the instruction, build the file without it, or add a model for it.",
+    ),
+    ReasonCode(
+        "undecodable",
+        "the bytes at an address are not a known instruction",
+        "A path reaches bytes that no decoder accepts, or that lie outside every executable section.",
+        "Check that control really gets there: data in a code section, a wrong jump target or bytes "
+        "that are patched at run time are the usual causes.",
+    ),
+    ReasonCode(
+        "unresolved-jump",
+        "the target of an indirect jump is not known",
+        "A jump through a register or through writable memory can go anywhere, and its targets could "
+        "not be listed.",
+        "Use a direct jump or a jump table in read-only data, or start at an entry behind the jump.",
+    ),
+    ReasonCode(
+        "unresolved-store",
+        "the region that a store writes is not known",
+        "The address of a store does not follow from the stack pointer, the per-CPU base or a symbol. "
+        "The store may write the frame, so it is never ignored.",
+        "Make the address follow from one of these, or move the store out of the analysed code into a "
+        "called function.",
+    ),
+    ReasonCode(
+        "unresolved-load",
+        "the region that a load reads is not known",
+        "The address of a load does not follow from the stack pointer, the per-CPU base or a symbol, "
+        "and its result matters.",
+        "Make the address follow from one of these, or move the load out of the analysed code into a "
+        "called function.",
+    ),
+    ReasonCode(
+        "loop-bound",
+        "a loop does not end within the bound",
+        "The trip count of a loop is not a constant, or is above the limit, and no sound summary of the "
+        "loop was found.",
+        "Give the loop a constant trip count, or start at an entry behind it.",
+    ),
+    ReasonCode(
+        "vacuous",
+        "no state that meets the contract reaches the exit instruction",
+        "The path condition of a SYSRET cannot be met. Every clause would hold for a path that never "
+        "runs, so this is not called a proof.",
+        "Check the contract's assumptions and the branches before the exit: they contradict each other.",
+    ),
+    ReasonCode(
+        "no-sysret",
+        "no SYSRET is reached from the entry",
+        "All paths were followed to their end and none of them takes SYSRET.",
+        "Name the right entry with --entry, or check that the file is built with the fast exit enabled.",
+    ),
+    ReasonCode(
+        "site-unreached",
+        "the code holds an exit instruction that no path reaches",
+        "A SYSRET in an executable section was found by scanning, but no path from the analysed entries "
+        "reaches it.",
+        "Add the entry that leads to it with another --entry.",
+    ),
+    ReasonCode(
+        "solver-unknown",
+        "the solver gave no answer for an obligation",
+        "The SMT solver returned unknown. It is neither a proof nor a counterexample.",
+        "Raise --rlimit, or simplify the code between the frame and the exit.",
+    ),
+    ReasonCode(
+        "timeout",
+        "the time limit was reached",
+        "The analysis of the file did not end within --timeout.",
+        "Raise --timeout, or start closer to the exit with --entry.",
+    ),
+    ReasonCode(
+        "cover-gap",
+        "the followed paths do not cover every entry state",
+        "There is a state that meets the contract and satisfies the path condition of no followed path. "
+        "Some execution was not examined.",
+        "This is a gap in the engine or a path that was given up; the other reasons of the report say which.",
+    ),
+    ReasonCode(
+        "approximation",
+        "a counterexample rests on an approximation",
+        "The clause fails in the model, but only with a value that a stand-in chose (for example for a "
+        "loop that was summarised), so the failure may not be real.",
+        "Remove the cause of the approximation that the reason names, then run again.",
+    ),
+    ReasonCode(
+        "replay-disagrees",
+        "running the counterexample did not confirm it",
+        "The concrete run of the counterexample ended in another state than the model predicted. Either "
+        "the model or the emulator is wrong, so no violation is claimed.",
+        "Report it with the JSON output: it is a defect of this tool or of the emulator.",
+    ),
+    ReasonCode(
+        "not-modelled-exit",
+        "the path ends in an exit instruction that is not modelled",
+        "SYSRETL, SYSEXIT and ERETU are recognised by their encoding, but their effect is not modelled yet.",
+        "Verify the paths that end in SYSRETQ on their own with --entry.",
+    ),
+    ReasonCode(
+        "relocation",
+        "a relocation that matters could not be applied",
+        "A path reads an instruction or constant whose bytes a relocation of unknown type changes.",
+        "Link the object, or use a relocation type that the tool knows.",
+    ),
+    ReasonCode(
+        "state-limit",
+        "the limit on steps or states was reached",
+        "The exploration met its bound before all paths ended. Paths that were not followed prove nothing.",
+        "Start closer to the exit with --entry.",
+    ),
+    ReasonCode(
+        "no-entry",
+        "it is not clear where execution starts",
+        "No entry was given, and the code does not have exactly one global symbol from which an exit "
+        "instruction is reached.",
+        "Name the entry with --entry or with a header line such as '# ENTRY: exit_to_user'.",
+    ),
+)
+"""Every reason code, in the order in which ``explain`` lists them."""

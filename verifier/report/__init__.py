@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Output formats: each is one module with ``render(reports, style) -> str``, listed once here.
+
+Renderers are pure functions of ``verifier.model`` data. They are imported
+when they are used, so that listing their names costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+from verifier.model import FileReport
+
+FORMATS: dict[str, str] = {
+    "text": "verifier.report.text",
+    "json": "verifier.report.jsonreport",
+}
+"""Format name → module that renders it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How text is laid out: ``width`` in columns (60–200), colour, and how much is said.
+
+    ``errors`` False leaves out the text of an error that stderr has said.
+    """
+
+    width: int = 100
+    color: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    errors: bool = True
+
+
+def render(name: str, reports: Sequence[FileReport], style: Style) -> str:
+    """The reports in format ``name`` (a key of FORMATS), ending in a newline."""
+    return cast(str, import_module(FORMATS[name]).render(reports, style))

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What belongs together on the page: clauses of one status, counterexamples that are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from verifier.model import ClauseResult, Config, Counterexample, SiteResult, Status
+from verifier.report.words import configs_label, in_order
+
+STATUS_ORDER: tuple[Status, ...] = ("violated", "unknown", "proved", "waived", "not-applicable")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """Clauses of one site with one status and, for open ones, one reason; ``labels`` are ready to print."""
+
+    status: Status
+    labels: tuple[str, ...]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A violated clause with a counterexample that stands for all of ``configs``."""
+
+    id: str
+    configs: tuple[Config, ...]
+    example: Counterexample | None
+    reason: str | None
+
+
+def status_rows(site: SiteResult, among: Sequence[Config]) -> tuple[StatusRow, ...]:
+    """The site's clauses by status, worst first; a configuration is named only where it matters."""
+    clauses = _merged(site.clauses)
+    gprs = [clause.id for clause in clauses if clause.id.startswith("gpr.")]
+    rows = []
+    for status in STATUS_ORDER:
+        group = [clause for clause in clauses if clause.status == status]
+        # A reason for each open clause; why a proved one holds is nobody's question.
+        shown = status in ("unknown", "waived")
+        for reason in dict.fromkeys(clause.reason if shown else None for clause in group):
+            members = [clause for clause in group if not shown or clause.reason == reason]
+            rows.append(StatusRow(status, _labels(members, gprs, among), reason))
+    return tuple(rows)
+
+
+def _merged(clauses: Sequence[ClauseResult]) -> list[ClauseResult]:
+    """One result for each (id, status, reason), over all its configurations, in the given order."""
+    merged: dict[tuple[str, Status, str | None], ClauseResult] = {}
+    for clause in clauses:
+        key = (clause.id, clause.status, clause.reason)
+        earlier = merged.get(key)
+        configs = clause.configs if earlier is None else earlier.configs + clause.configs
+        merged[key] = replace(clause, configs=in_order(configs))
+    return list(merged.values())
+
+
+def _labels(members: Sequence[ClauseResult], gprs: Sequence[str], among: Sequence[Config]) -> tuple[str, ...]:
+    """Names such as "rip" and "canonical (amd)"; all gpr clauses of a site together are "gpr.* (16)"."""
+    by_configs: dict[str, list[str]] = {}
+    for clause in members:
+        if clause.id.startswith("gpr."):
+            by_configs.setdefault(configs_label(clause.configs, among), []).append(clause.id)
+    whole = {label for label, ids in by_configs.items() if len(ids) > 1 and set(ids) == set(gprs)}
+    labels: dict[str, None] = {}
+    for clause in members:
+        where = configs_label(clause.configs, among)
+        name = clause.id
+        if name.startswith("gpr.") and where in whole:
+            name = f"gpr.* ({len(by_configs[where])})"
+        labels[f"{name} ({where})" if where else name] = None
+    return tuple(labels)
+
+
+def violations(site: SiteResult) -> tuple[Violation, ...]:
+    """The site's violated clauses; counterexamples that differ only in the configuration are one."""
+    found: dict[tuple[str, Counterexample | None, str | None], Violation] = {}
+    for clause in site.clauses:
+        if clause.status != "violated":
+            continue
+        example = clause.counterexample
+        key = (clause.id, None if example is None else replace(example, config=("", "")), clause.reason)
+        earlier = found.get(key)
+        if earlier is None:
+            found[key] = Violation(clause.id, in_order(clause.configs), example, clause.reason)
+        else:
+            found[key] = replace(earlier, configs=in_order(earlier.configs + clause.configs))
+    return tuple(found.values())

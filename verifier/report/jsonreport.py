@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""JSON, schema ``verify-exit/1`` (specs/schema/verify-exit-1.schema.json).
+
+Keys are sorted; numbers that are addresses or register values are strings
+such as "0x1f"; nothing depends on the clock or on the machine. Several inputs
+give one object whose sites and reasons name their input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from verifier.model import (
+    Change,
+    ClauseResult,
+    Counterexample,
+    Field,
+    FileReport,
+    Input,
+    Location,
+    OutcomeView,
+    Reason,
+    SiteResult,
+    Step,
+)
+from verifier.report import Style
+from verifier.report.verdict import worst_verdict
+from verifier.report.words import hexa, in_order
+
+SCHEMA = "verify-exit/1"
+
+Json = dict[str, Any]
+
+
+def render(reports: Sequence[FileReport], style: Style) -> str:
+    """One JSON object for all reports; ``style`` changes nothing."""
+    return json.dumps(document(reports), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+
+
+def document(reports: Sequence[FileReport]) -> Json:
+    """The object that ``render`` writes."""
+    assumptions = {(item.id, item.text, item.source) for report in reports for item in report.assumptions}
+    return {
+        "schema": SCHEMA,
+        "verdict": worst_verdict(reports),
+        "inputs": [
+            {
+                "path": report.input.path,
+                "sha256": report.input.sha256 or None,
+                "verdict": report.verdict,
+                "entries": list(report.entries),
+                "contract": report.contract or None,
+                "profile": report.profile or None,
+                "configs": [list(config) for config in in_order(report.configs)],
+                "command": report.command or None,
+            }
+            for report in reports
+        ],
+        "contract": _common(report.contract for report in reports),
+        "profile": _common(report.profile for report in reports),
+        "assumptions": [{"id": i, "text": text, "source": source} for i, text, source in sorted(assumptions)],
+        "tool": dict(sorted({item for report in reports for item in report.tool})),
+        "sites": [_site(site, report.input.path) for report in reports for site in report.sites],
+        "reasons": [reason for report in reports for reason in _reasons(report)],
+    }
+
+
+def _common(names: Iterable[str]) -> str | list[str] | None:
+    """The one name, else the sorted names; a report that failed early has none."""
+    known = sorted({name for name in names if name})
+    return known[0] if len(known) == 1 else known or None
+
+
+def _reasons(report: FileReport) -> list[Json]:
+    found = [_reason(reason, report.input.path) for reason in report.reasons]
+    if report.error is not None:
+        code, message, status = report.error
+        error = {"code": code, "text": message, "remedy": "", "exit_code": status}
+        found.append(error | {"location": None, "input": report.input.path})
+    return found
+
+
+def _reason(reason: Reason, path: str) -> Json:
+    location = None if reason.location is None else _location(reason.location)
+    return {
+        "code": reason.code,
+        "text": reason.text,
+        "remedy": reason.remedy,
+        "location": location,
+        "input": path,
+    }
+
+
+def _location(location: Location) -> Json:
+    return {
+        "address": hexa(location.address),
+        "symbol": location.symbol,
+        "offset": hexa(location.offset),
+        "file": location.file,
+        "line": location.line,
+        "text": location.text,
+    }
+
+
+def _site(site: SiteResult, path: str) -> Json:
+    return _location(site.location) | {
+        "kind": site.kind,
+        "input": path,
+        "entry": site.entry,
+        "verdict": site.verdict,
+        "witness": _values(site.witness),
+        "clauses": [_clause(clause) for clause in site.clauses],
+    }
+
+
+def _clause(clause: ClauseResult) -> Json:
+    example = clause.counterexample
+    return {
+        "id": clause.id,
+        "status": clause.status,
+        "config": [list(config) for config in in_order(clause.configs)],
+        "reason": clause.reason,
+        "counterexample": None if example is None else _counterexample(example),
+    }
+
+
+def _counterexample(example: Counterexample) -> Json:
+    by_kind = {
+        kind: [item for item in example.inputs if item.kind == kind]
+        for kind in ("register", "frame", "memory")
+    }
+    return {
+        "config": list(example.config),
+        "cause": example.cause,
+        "entry": _values(by_kind["register"]),
+        "frame": {item.name.removeprefix("frame."): hexa(item.value) for item in by_kind["frame"]},
+        "memory": _values(by_kind["memory"]),
+        "havoc": [
+            {"name": item.name, "value": hexa(item.value), "origin": item.origin}
+            for item in example.inputs
+            if item.kind == "havoc"
+        ],
+        "path": [_step(step) for step in example.path],
+        "at_exit": _fields(example.at_exit),
+        "sysret": _outcome(example.sysret),
+        "iret": _outcome(example.iret),
+        "differs": list(example.differs),
+        "vendor_notes": dict(example.vendor_notes),
+        "replayed": example.replayed,
+        "replay_note": example.replay_note,
+    }
+
+
+def _values(items: Iterable[Input]) -> Json:
+    return {item.name: hexa(item.value) for item in items}
+
+
+def _fields(fields: Iterable[Field]) -> Json:
+    return {field.name: None if field.value is None else hexa(field.value) for field in fields}
+
+
+def _step(step: Step) -> Json:
+    return _location(step.location) | {
+        "changes": [_change(change) for change in step.changes],
+        "note": step.note,
+    }
+
+
+def _change(change: Change) -> Json:
+    return {"name": change.name, "before": hexa(change.before), "after": hexa(change.after)}
+
+
+def _outcome(outcome: OutcomeView) -> Json:
+    return {
+        "instruction": outcome.instruction,
+        "fault": outcome.fault,
+        "trap": outcome.trap or None,
+        "fields": _fields(outcome.fields),
+    }
