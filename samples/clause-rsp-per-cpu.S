@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   violated rsp
+# ORIGIN:   Intel SDM vol. 2B, SYSRET: the operating system has to load RSP itself
+
+// The user's stack pointer is taken from a per-CPU slot that the entry code
+// filled, not from the frame, which a debugger may have changed since.
+
+#include "exit.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	begin_tests
+	need_rcx_is_rip slow
+	need_canonical slow
+	need_user_cs slow
+	need_user_ss slow
+	need_r11_is_rflags slow
+	need_flags_clear flag_RF | flag_TF, slow
+	fill_all_but rcx, r11
+	movq	%gs:0x10, %rsp		// should be at_rsp(%rsp)
+	swapgs
+	sysretq
+
+slow:
+	leave_by_iret

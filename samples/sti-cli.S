@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   proved
+# ORIGIN:   Intel SDM vol. 2A, CLI
+
+// Interrupts are open for a moment and off again before the user's stack
+// pointer is loaded.
+
+#include "exit.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	sti
+	nop
+	cli
+	begin_tests
+	need_rcx_is_rip slow
+	need_canonical slow
+	need_user_cs slow
+	need_user_ss slow
+	need_r11_is_rflags slow
+	need_flags_clear flag_RF | flag_TF, slow
+	leave_by_sysret
+
+slow:
+	leave_by_iret
