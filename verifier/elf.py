@@ -100,7 +100,7 @@ def section_bytes(data: bytes, header: Header) -> bytes:
 
 
 def string_at(table: bytes, offset: int) -> str:
-    """The zero-terminated string at ``offset``; bytes that are not UTF-8 become ``\\xNN``."""
+    """The zero-terminated string at ``offset``; bytes that are not UTF-8 become backslash escapes."""
     end = table.find(b"\0", offset, offset + _NAME_LIMIT)
     if end < 0:
         raise BadObjectError("a name is outside its string table or over-long")
