@@ -44,7 +44,8 @@ def test_address_at_every_edge(value: int, expected: str) -> None:
 @given(WORDS | EDGES)
 def test_address_agrees_with_the_cpu_rule(value: int) -> None:
     """An address is called plainly canonical exactly if it is so with 48 bits, and non-canonical plainly
-    exactly if it is not so with 57 bits."""
+    exactly if it is not so with 57 bits.
+    """
     said = address(value)
     narrow, wide = canonical(value, 48), canonical(value, 57)
     assert narrow == (said == "null" or said.startswith("canonical,"))

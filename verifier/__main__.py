@@ -19,7 +19,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        sys.stderr.write(f"verify-exit: internal error: cannot start: {type(error).__name__}: {error}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"verify-exit: internal error: cannot start: {type(error).__name__}: {error}\n")
         return 70
 
 

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     traceback's status 1 would read as "violated".
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     try:
         return _main(words)
     except UserError as error:
@@ -60,6 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERNAL
 
 
+def _open_streams() -> None:
+    """Give a process that was started with closed streams a place to write: the status still counts."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
 def _main(words: list[str]) -> int:
     parser = build_parser()
     try:
@@ -70,7 +78,7 @@ def _main(words: list[str]) -> int:
         # argparse ends the process after --help and --version.
         return _flushed(PROVED if stop.code is None else int(stop.code))
     if not parsed.paths:
-        sys.stderr.write(parser.format_usage())
+        _log(parser.format_usage())
         _say("error[usage]: no file given; --help lists the options")
         return USAGE
     outputs = _outputs(parsed.format, parsed.paths)
@@ -198,7 +206,8 @@ def _print(text: str) -> int:
             sys.stdout.reconfigure(errors="backslashreplace")
         sys.stdout.write(text)
     except BrokenPipeError:
-        return _closed()
+        _closed(sys.stdout)
+        return PROVED
     except OSError as error:
         return _undelivered(error)
     return _flushed(PROVED)
@@ -209,7 +218,7 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _closed()
+        _closed(sys.stdout)
     except OSError as error:
         return _undelivered(error)
     return code
@@ -217,15 +226,14 @@ def _flushed(code: int) -> int:
 
 def _undelivered(error: OSError) -> int:
     _say(f"error[output-unwritable]: standard output: {error.strerror or error}")
-    _closed()
+    _closed(sys.stdout)
     return INTERNAL
 
 
-def _closed() -> int:
-    """Send the rest of stdout nowhere, so that the interpreter's last flush cannot fail."""
+def _closed(stream: IO[str]) -> None:
+    """Send the rest of a stream nowhere: the interpreter's last flush would make the status 120."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return PROVED
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def use_color(choice: str, stream: IO[str], environment: Mapping[str, str]) -> bool:
@@ -245,8 +253,15 @@ def _width(stream: IO[str]) -> int:
 
 def _say(message: str) -> None:
     """A message on stderr. It may hold names from the file under test, and an assembler's several lines."""
-    with suppress(OSError):
-        sys.stderr.write("verify-exit: " + "\n".join(clean(line) for line in message.split("\n")) + "\n")
+    _log("verify-exit: " + "\n".join(clean(line) for line in message.split("\n")) + "\n")
+
+
+def _log(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _closed(sys.stderr)
 
 
 def _internal(error: BaseException, path: str | None = None) -> None:
@@ -255,7 +270,7 @@ def _internal(error: BaseException, path: str | None = None) -> None:
     if os.environ.get(TRACEBACK):
         import traceback
 
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        _log("".join(traceback.format_exception(error)))
         hint = "(traceback above)"
     _say(f"internal error: {where}{type(error).__name__}: {error} {hint}")
 

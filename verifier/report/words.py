@@ -16,6 +16,8 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 def clean(text: str) -> str:
     """``text`` with everything that a terminal could act on spelled out, such as escape sequences."""
+    # CI systems obey lines such as "::error::…" and "##[…]" wherever a folded line may start.
+    text = text.replace("::", r":\x3a").replace("##[", r"#\x23[")
     if text.isascii() and text.isprintable():
         return text
     return "".join(_spelled(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
