@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The assumptions that are not a contract's: what each says and who vouches for it.
+
+An id is listed in a report only when the verdict used it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from verifier.contract import Contract
+from verifier.model import Assumption
+
+_OURS: dict[str, tuple[str, str]] = {
+    "entry-cpl0": (
+        "The entry runs at CPL 0 in 64-bit mode with EFER.SCE = 1, CR4.FRED = 0 and RFLAGS.TF = RF = VM = 0; "
+        "segment bases are canonical; all else that the contract does not fix is arbitrary.",
+        "SDM vol. 2B, SYSCALL and SYSRET; vol. 3A, 6.8.1 (interrupt delivery clears TF, RF and VM)",
+    ),
+    "no-concurrent-writes": (
+        "Between entry and exit no other CPU, NMI or machine check changes the memory that the path reads.",
+        "the caller's synchronisation; a path that runs with interrupts enabled must be checked for this by hand",
+    ),
+    "code-constant": (
+        "Code and read-only data are what the file holds: nothing patches them at run time.",
+        "the file; sites that a kernel patches at boot have to be verified in their patched form",
+    ),
+    "regions-disjoint": (
+        "The frame's stack, the per-CPU area (GS), the FS area, other kernel stacks and globals do not overlap.",
+        "the kernel's memory layout",
+    ),
+    "stack-pointers": (
+        "A stack pointer loaded from per-CPU memory or a global points to a kernel stack of its own.",
+        "the kernel's memory layout",
+    ),
+    "image-mapped": (
+        "Per-CPU memory, globals and kernel stacks are mapped: accessing them does not fault.",
+        "the kernel's memory layout; with page-table isolation this includes the user's page tables",
+    ),
+    "layout": (
+        "Sections lie where this tool laid them out; no check compares a value with an address of the image.",
+        "the linker",
+    ),
+    "calls-abi": (
+        "A call that is not followed keeps RBX, RBP, RSP and R12 to R15, clears DF, and returns to its return "
+        "address; everything else in registers, flags and memory may change.",
+        "System V AMD64 psABI, 3.2.1 and 3.2.3",
+    ),
+    "calls-system-state": (
+        "A call that is not followed leaves GS bases, CR3, CR4, the modelled MSRs and the flags IOPL, NT and TF "
+        "as it found them.",
+        "the callee; verify it, or start behind the call",
+    ),
+    "calls-own-stack": (
+        "A call that is not followed does not write what the analysed code pushed below the frame.",
+        "System V AMD64 psABI, 3.2.2: a callee owns the stack below its return address only",
+    ),
+    "calls-indirect": (
+        "An indirect call with an unknown target goes to a function that keeps to the ABI.",
+        "the code that sets the target",
+    ),
+    "leaves-analysed-code": (
+        "Where a path leaves the analysed code (a jump to an external symbol, a return to the caller), it does "
+        "not come back to the SYSRET here other than through the entry.",
+        "the code it goes to; verify that as well",
+    ),
+    "hlt-stops": ("HLT ends the path: no NMI makes the code behind it run.", "the code's own intention"),
+    "cr3-no-iret-exit": (
+        "The file has no IRET exit: CR3 in user mode is taken to be its value at the entry.",
+        "the contract says cr3 = iret-exit",
+    ),
+}
+_ALWAYS = ("entry-cpl0", "no-concurrent-writes", "code-constant")
+
+_FACTS: dict[str, str] = {
+    "gs": "At the entry the {value}'s GS base is active.",
+    "interrupts": "At the entry interrupts are {value}.",
+    "interrupts_after_call": "After a call that is not followed interrupts are {value}.",
+    "direction": "At the entry RFLAGS.DF is {value}.",
+    "nested_task": "At the entry RFLAGS.NT is {value}.",
+    "ss_descriptor": "At the entry the hidden part of SS is {value}.",
+}
+
+
+def collect(contract: Contract, used: Iterable[str]) -> tuple[Assumption, ...]:
+    """Every assumption of a verdict, sorted by id: ours that were used, and the contract's."""
+    used = set(used) | set(_ALWAYS)
+    found = [Assumption(name, *_OURS[name]) for name in used if name in _OURS]
+    for field, text in _FACTS.items():
+        fact = getattr(contract, field)
+        if fact.value == "any" or (field == "interrupts_after_call" and "calls-interrupts" not in used):
+            continue
+        identifier = f"contract-{field.replace('_', '-')}"
+        found.append(Assumption(identifier, text.format(value=fact.value), fact.source))
+    layout = f"RSP and the frame are laid out as the contract {contract.name} says, with its selectors and STAR."
+    found.append(Assumption("contract-layout", layout, contract.source))
+    if "cr3-contract" in used:
+        text = "In user mode CR3 has its value at the entry."
+        found.append(Assumption("contract-cr3", text, contract.cr3.source))
+    for clause, fact in contract.promises:
+        found.append(Assumption(f"promise-{clause}", fact.value, fact.source))
+    return tuple(sorted(found, key=lambda assumption: assumption.id))

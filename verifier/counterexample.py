@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From a satisfiable obligation to a counterexample that a person can read and an emulator confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import claripy
+
+from verifier.clauses import Clause
+from verifier.confirm import confirm
+from verifier.contract import Contract
+from verifier.lift.entry import Entry
+from verifier.lift.explore import Bounds
+from verifier.lift.state import State
+from verifier.lift.symbols import Symbol
+from verifier.minimise import cares, least, place
+from verifier.model import FRAME_WORDS, GPRS, Config, Counterexample, Field, Image, Input, Location, OutcomeView
+from verifier.obligations import exit_view
+from verifier.outcomes import TF, ExitView, Outcome
+from verifier.prove import Answer, config_condition
+from verifier.solver import Model, Solver
+from verifier.terms import Term, Truth, decided, land
+from verifier.trace import Trace, follow
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every counterexample of one file needs."""
+
+    image: Image
+    entry: Entry
+    contract: Contract
+    constraints: tuple[Truth, ...]
+    cr3_reference: Term
+    solver: Solver
+    bounds: Bounds
+
+
+_NICE = {"frame-stack": 0xFFFFC90000003F00, "percpu": 0xFFFF888000000000, "fs": 0x00007F1000000000}
+_NICE_USER_GS = 0x00007F2000000000
+_NICE_STACK, _NICE_POINTER = 0xFFFFFE0000002000, 0xFFFFEA0000000000
+
+
+def _wishes(entry: Entry) -> list[tuple[Term, int]]:
+    """Apart from each other, so that regions do not overlap in the concrete machine."""
+    layout = entry.state.shared.layout
+    wishes: list[tuple[Term, int]] = []
+    stacks = 0
+    for region in layout.known.values():
+        assert region.root is not None, "known regions have roots"
+        if region.kind == "stack":
+            wishes.append((region.root, _NICE_STACK + stacks * 0x4000))
+            stacks += 1
+        else:
+            wishes.append((region.root, _NICE[region.kind]))
+    wishes.append((entry.user_gs, _NICE_USER_GS))
+    for index, region in enumerate(layout.unknown.values()):
+        if region.root is not None:
+            wishes.append((region.root, _NICE_POINTER + index * 0x10000))
+    return wishes
+
+
+def _variables(entry: Entry, truths: Sequence[Truth]) -> list[Symbol]:
+    """The symbols in the truths, in the one order of every output."""
+    names: set[str] = set()
+    for truth in truths:
+        if decided(truth) is None:
+            names |= truth.variables
+    return sorted((symbol for symbol in entry.state.shared.layout.symbols if symbol.name in names), key=_sort_key)
+
+
+_KINDS = ("frame", "register", "machine", "memory", "havoc")
+
+
+def _sort_key(symbol: Symbol) -> tuple[int, int, str]:
+    bare = symbol.name.removeprefix("frame.")
+    order = {name: index for index, name in enumerate((*(FRAME_WORDS if symbol.kind == "frame" else ()), *GPRS))}
+    if symbol.kind == "frame":
+        order = {name: index for index, name in enumerate((*FRAME_WORDS, *(g for g in GPRS if g != "rsp")))}
+    return _KINDS.index(symbol.kind), order.get(bare, len(order)), symbol.name
+
+
+def concrete_machine(
+    setting: Setting, config: Config, query: Sequence[Truth]
+) -> tuple[Model, tuple[Input, ...]] | None:
+    """The least machine that satisfies a query under a configuration, and its inputs that matter."""
+    entry, solver = setting.entry, setting.solver
+    premises = [config_condition(entry, config)]
+    placed = place(solver, [*premises, *query], _wishes(entry))
+    symbols = _variables(entry, [*setting.constraints, *query])
+    symbols = [symbol for symbol in symbols if symbol.name not in ("cpu.la57", "cpu.amd")]
+    values = least(solver, [*premises, *placed, *query], symbols)
+    if values is None:
+        return None
+    fixed = [symbol.term == values[symbol.name] for symbol in symbols]
+    model = solver.model(*premises, *placed, *query, *fixed)
+    if model is None:
+        return None
+    candidates = [symbol for symbol in _variables(entry, query) if symbol.name in values]
+    matter = cares(solver, premises, land(*query), candidates, values)
+    return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
+
+
+def _input(symbol: Symbol, value: int) -> Input:
+    match symbol.kind:
+        case "machine":
+            return Input(symbol.name, value, "register", symbol.origin)
+        case kind:
+            return Input(symbol.name, value, kind, symbol.origin)
+
+
+def build(setting: Setting, answer: Answer) -> Counterexample | None:
+    """The counterexample of a violated answer; None if there is no such machine after all.
+
+    ``replayed`` is False where the emulator does not end in the predicted state.
+    """
+    found = concrete_machine(setting, answer.config, answer.query)
+    if found is None:
+        return None
+    model, inputs = found
+    entry, contract = setting.entry, setting.contract
+    trace = follow(
+        setting.image, entry, model, setting.solver, contract.interrupts_after_call.value, setting.bounds
+    )
+    leaf = trace.leaf
+    if leaf is None or leaf.kind != "exit":
+        return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")
+    view = concrete_view(exit_view(leaf.state, entry, contract, setting.cr3_reference), model)
+    if answer.clause.holds(view) is not False:
+        return _unconfirmed(answer, inputs, trace, "the clause holds in this state when it is followed step by step")
+    confirmation = confirm(setting.image, entry, trace, model)
+    return Counterexample(
+        config=answer.config,
+        cause=_cause(answer.clause, view),
+        inputs=inputs,
+        path=(*trace.steps,),
+        at_exit=_at_exit(leaf.state, view, model),
+        sysret=_sysret(view),
+        iret=_iret(view),
+        differs=_differs(answer.clause, view, leaf.state, model),
+        vendor_notes=_vendor_notes(answer.clause),
+        replayed=confirmation.agrees,
+        replay_note=confirmation.note,
+    )
+
+
+def _unconfirmed(answer: Answer, inputs: tuple[Input, ...], trace: Trace, note: str) -> Counterexample:
+    nothing = OutcomeView("sysretq", None, "", ())
+    return Counterexample(
+        answer.config, answer.clause.title, inputs, tuple(trace.steps), (), nothing,
+        replace(nothing, instruction="iretq"), (), (), False, note,
+    )  # fmt: skip
+
+
+def concrete_view(view: ExitView, model: Model) -> ExitView:
+    """The view with every term replaced by its value, so that the clauses run on ints."""
+
+    def value(term: object) -> object:
+        match term:
+            case None | bool() | int() | str() | frozenset():
+                return term
+            case Outcome():
+                return Outcome(**{field.name: value(getattr(term, field.name)) for field in fields(Outcome)})
+            case tuple():
+                return tuple(value(part) for part in term)
+            case claripy.ast.Bool():
+                return model.holds(term)
+            case _:
+                return model.value(term)
+
+    return ExitView(**{field.name: value(getattr(view, field.name)) for field in fields(ExitView)})  # type: ignore[arg-type]
+
+
+def _cause(clause: Clause, view: ExitView) -> str:
+    match clause.id:
+        case "rip":
+            return "SYSRET continues at RCX, which is not the saved RIP"
+        case "rflags":
+            return "SYSRET loads RFLAGS from R11, which is not the saved RFLAGS"
+        case "rf":
+            return "SYSRET drops RF, which the saved RFLAGS has set"
+        case "canonical":
+            return "SYSRET with non-canonical RCX"
+        case "cs":
+            return "SYSRET loads another CS than the saved one"
+        case "ss":
+            return "SYSRET loads another SS than the saved one"
+        case "tf":
+            return "SYSRET with TF set traps before the first user instruction, IRET after it"
+        case "rsp":
+            return "SYSRET leaves with an RSP that is not the saved one"
+        case "gs":
+            if view.gs_access is not False:
+                return "memory is accessed through the user's GS base"
+            return "SYSRET leaves with the wrong GS base"
+        case "irq":
+            return "an interrupt can arrive while RSP is the user's"
+        case "stack":
+            return "memory is accessed, or an instruction can fault, while RSP is the user's"
+        case "cr3":
+            return "SYSRET leaves on other page tables than IRET"
+        case "ss-attrs":
+            return "SYSRET on AMD leaves the null attributes of SS"
+        case "star":
+            return "STAR does not give the user's selectors"
+        case "entry-mode":
+            return "SYSRET is #UD in this mode"
+        case identifier if identifier.startswith("gpr."):
+            return f"{identifier[4:].upper()} is not what IRET would restore"
+        case _:
+            return clause.title
+
+
+def _fields(outcome: Outcome, reached: bool) -> list[Field]:
+    shown = ("rip", "cs", "rflags", "rsp", "ss")
+    return [Field(name, getattr(outcome, name) if reached else None) for name in shown]
+
+
+def _sysret(view: ExitView) -> OutcomeView:
+    fault, trap = None, ""
+    if view.sysret.fault is True:
+        fault = "#GP(0) at CPL0 with the user's RSP loaded"
+    elif view.sysret.late_fault is True:
+        fault = "#GP(0) at CPL3 on the first fetch"
+    elif view.sysret.rflags & TF:
+        trap = "#DB before the first user instruction"
+    rest = [Field(name, actual) for name, actual, _ in view.gprs]
+    rest += [Field("gs_base", view.gs_base), Field("kernel_gs_base", view.kernel_gs_base), Field("cr3", view.cr3)]
+    return OutcomeView("sysretq", fault, trap, (*_fields(view.sysret, view.sysret.fault is not True), *rest))
+
+
+def _iret(view: ExitView) -> OutcomeView:
+    fault, trap = None, ""
+    if view.iret.fault is True:
+        fault = "#GP(0) at CPL0 on the kernel's stack"
+    elif view.iret.rflags & TF:
+        trap = "#DB after the first user instruction"
+    rest = [Field(name, actual if reference is None else reference) for name, actual, reference in view.gprs]
+    rest += [Field("gs_base", view.user_gs), Field("kernel_gs_base", view.kernel_gs), Field("cr3", view.cr3_reference)]
+    return OutcomeView("iretq", fault, trap, (*_fields(view.iret, view.iret.fault is not True), *rest))
+
+
+def _differs(clause: Clause, view: ExitView, state: State, model: Model) -> tuple[str, ...]:
+    """Fields of the outcomes that differ; for a window clause the instruction where it happens."""
+    if clause.id in ("irq", "stack") or (clause.id == "gs" and view.gs_access is not False):
+        events = [
+            f"{event.text} ({_where(event.location)})"
+            for event in state.events
+            if event.kind == clause.id and (event.condition is True or model.holds(event.condition))
+        ]
+        return tuple(dict.fromkeys(events))
+    left, right = _sysret(view), _iret(view)
+    names = [one.name for one, two in zip(left.fields, right.fields, strict=True) if one.value != two.value]
+    if left.fault != right.fault:
+        names.append("fault")
+    if left.trap != right.trap:
+        names.append("trap")
+    return tuple(names) or (clause.id,)
+
+
+def _where(location: Location) -> str:
+    return f"{location.file}:{location.line}" if location.line else f"{location.symbol}+{location.offset:#x}"
+
+
+def _vendor_notes(clause: Clause) -> tuple[tuple[str, str], ...]:
+    match clause.id:
+        case "canonical":
+            return (
+                ("intel", "SYSRET raises #GP at CPL0 while RSP is the user's: the handler runs on a stack that the "
+                          "user chose"),
+                ("amd", "SYSRET completes and the first user fetch faults at CPL3; IRET would have faulted in the "
+                        "kernel, where the kernel expects it"),
+            )  # fmt: skip
+        case "ss-attrs" | "star":
+            return (
+                ("intel", "SYSRET forces the RPL and the attributes of SS: no difference"),
+                ("amd", "SYSRET takes SS from STAR without forcing its RPL, and leaves its attributes"),
+            )
+        case _:
+            return (("intel", "as shown"), ("amd", "as shown"))
+
+
+def _at_exit(state: State, view: ExitView, model: Model) -> tuple[Field, ...]:
+    found = [Field(name, model.value(state.gprs[name])) for name in GPRS]
+    found += [
+        Field("gs_base", view.gs_base),
+        Field("kernel_gs_base", view.kernel_gs_base),
+        Field("cr3", view.cr3),
+        Field("rflags.IF", model.value(state.system["if"])),
+    ]
+    return tuple(found)

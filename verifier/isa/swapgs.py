@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""SWAPGS: exchange GS.base with IA32_KERNEL_GS_BASE, and nothing else.
+
+SDM vol. 2B, SWAPGS: ``tmp := GS.base; GS.base := IA32_KERNEL_GS_BASE;
+IA32_KERNEL_GS_BASE := tmp``. No flag changes; it cannot fault at CPL 0 in
+64-bit mode unless CR4.FRED is set, which the entry assumptions exclude.
+"""
+
+from __future__ import annotations
+
+from verifier.isa.encoding import Encoding
+from verifier.isa.machine import Instruction, Machine
+
+
+def step(machine: Machine, encoding: Encoding) -> None:
+    """Exchange the two bases."""
+    active, inactive = machine.get("gs_base"), machine.get("kernel_gs_base")
+    machine.put("gs_base", inactive)
+    machine.put("kernel_gs_base", active)
+
+
+SWAPGS = Instruction("swapgs", "step", "SDM vol. 2B, SWAPGS", lambda e: e.starts(0x0F, 0x01, 0xF8), 3, step)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The effect of a call that is not followed, by the System V AMD64 ABI.
+
+Caller-saved registers, the arithmetic flags and all writable memory become
+arbitrary, the saved frame included. Kept: callee-saved registers, RSP, DF
+clear, and what the analysed code itself pushed below the frame. Each of these
+is an assumption with an id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from verifier.lift.flags import ARITHMETIC
+from verifier.lift.memory import RegionId, linear
+from verifier.lift.state import State
+from verifier.model import Location
+from verifier.terms import Term, add
+
+CALLER_SAVED = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
+"""Registers that a callee may change (System V AMD64 psABI, 3.2.1)."""
+
+Interrupts = Literal["off", "on", "any", "unchanged"]
+
+
+def havoc(state: State, callee: str, location: Location, interrupts: str) -> str:
+    """Apply the effect of a call that was just made and return from it; gives the call's unique name.
+
+    RSP points at the return address that the call pushed.
+    """
+    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
+    count = state.visits.get(state.address, 1)
+    call = f"{callee}@{where}" + (f"#{count}" if count > 1 else "")
+    if state.shared.calls.setdefault(call, state.address) != state.address:
+        call = f"{call}+{state.address & 0xFFF:x}"
+        state.shared.calls[call] = state.address
+    origin = f"call to {callee} at {where}"
+    symbols = state.shared.layout.symbols
+    state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
+    root, offset = linear(state.gprs["rsp"])
+    state.memory.havoc(call, origin, _keeps(state, root, offset))
+    for name in CALLER_SAVED:
+        state.gprs[name] = symbols.make(
+            f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name
+        )
+    for name in (*ARITHMETIC, "ac"):
+        term = symbols.make(f"{call}:{name}", 1, "havoc", origin=origin, call=call, register=name)
+        state.put(name, term)
+    state.put("df", 0)
+    match interrupts:
+        case "off":
+            state.put("if", 0)
+        case "on":
+            state.put("if", 1)
+        case "any":
+            term = symbols.make(f"{call}:if", 1, "havoc", origin=origin, call=call, register="if")
+            state.put("if", term)
+    state.shared.assumptions.update({"calls-abi", "calls-system-state", "calls-interrupts"})
+    return call
+
+
+def _keeps(state: State, root: Term | None, rsp_offset: int) -> Callable[[RegionId, int], bool]:
+    layout = state.shared.layout
+
+    def keep(region: RegionId, offset: int) -> bool:
+        if region.root is None or root is None or region.root is not root:
+            return False
+        if region.kind == "frame-stack":
+            kept = rsp_offset <= offset < layout.frame_offset
+        else:
+            kept = region.kind == "stack" and offset >= rsp_offset
+        if kept:
+            state.shared.assumptions.add("calls-own-stack")
+        return kept
+
+    return keep

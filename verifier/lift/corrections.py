@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where VEX's flags or results differ from the manual, and instructions that we run ourselves.
+
+VEX gives every flag one fixed value, also those that the SDM leaves undefined;
+proving with that value would prove one CPU's choice. Here such flags, and
+undefined results, become fresh symbols. Sources: the "Flags Affected"
+paragraphs of SDM vol. 2A/2B for AND, OR, XOR, TEST, SAL/SAR/SHL/SHR,
+RCL/RCR/ROL/ROR, BT/BTS/BTR/BTC, BSF, BSR, MUL, IMUL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import claripy
+
+from verifier.isa.machine import NotModelled
+from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, Operand, RegisterOperand
+from verifier.lift.flags import ARITHMETIC, Flags, Thunk
+from verifier.lift.state import CC_REGISTERS, State, opaque_cc
+from verifier.terms import Term, as_term, concrete, eq, ite
+
+_LOGIC = frozenset({"and", "or", "xor", "test"})
+_SHIFTS = frozenset({"shl", "sal", "shr", "sar"})
+_ROTATES = frozenset({"rol", "ror"})
+_BIT_TESTS = frozenset({"bt", "bts", "btr", "btc"})
+_MULTIPLICATIONS = frozenset({"mul", "imul"})
+_SCANS = frozenset({"bsf", "bsr"})
+
+
+def runs_here(decoded: Decoded) -> bool:
+    """Whether ``step`` below executes the instruction instead of VEX.
+
+    VEX spills the register operand of BT r, r to memory below RSP, which is
+    no access of the CPU's; the whole family is simple enough to own.
+    """
+    return decoded.mnemonic in _BIT_TESTS
+
+
+def step(state: State, decoded: Decoded) -> None:
+    """BT, BTS, BTR, BTC with a register operand, or a memory operand and an immediate.
+
+    SDM vol. 2A, BT: the bit offset is taken modulo the operand width, except
+    for a memory operand with a register offset, which reaches other words and
+    is not modelled. CF is the bit; ZF is unaffected; OF, SF, AF and PF are
+    undefined.
+    """
+    target, offset = decoded.operands
+    if isinstance(target, MemoryOperand):
+        if not isinstance(offset, ImmediateOperand):
+            raise NotModelled("a bit string in memory, indexed by a register")
+        width = target.size * 8
+        address = state.effective(target)
+        value = state.load(address, target.size)
+    else:
+        assert isinstance(target, RegisterOperand), "BT takes a register or memory"
+        width, address = target.width, None
+        value = _read(state, target)
+    index = _read(state, offset)
+    index = _fit(index, width) & (width - 1)
+    selected = claripy.LShR(value, index)[0:0]
+    one = as_term(1, width) << index
+    match decoded.mnemonic:
+        case "bts":
+            value = value | one
+        case "btr":
+            value = value & ~one
+        case "btc":
+            value = value ^ one
+    if decoded.mnemonic != "bt":
+        if address is None:
+            assert isinstance(target, RegisterOperand), "checked above"
+            _write(state, target, value)
+        else:
+            state.store(address, value, width // 8)
+    undefined = {name: state.fresh(name, 1) for name in ("of", "sf", "af", "pf")}
+    state.choose_flags({"cf": selected, **undefined})
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What ``correct`` needs of the state before: flags, VEX's thunk words, a count in CL or a scanned operand."""
+
+    flags: Flags
+    cc: dict[str, Term]
+    source: Term | None
+
+
+def before(state: State, decoded: Decoded) -> Before:
+    """Take down what ``correct`` will need; to be called before VEX's effect."""
+    return Before(state.flags, dict(state.cc), _source(state, decoded))
+
+
+def _source(state: State, decoded: Decoded) -> Term | None:
+    if decoded.mnemonic in _SHIFTS | _ROTATES and isinstance(decoded.operands[-1], RegisterOperand):
+        return state.gprs["rcx"][7:0]
+    if decoded.mnemonic in _SCANS:
+        operand = decoded.operands[1]
+        if isinstance(operand, MemoryOperand):
+            return state.memory.load(state.effective(operand), operand.size)
+        return _read(state, operand)
+    return None
+
+
+def correct(state: State, decoded: Decoded, old: Before) -> None:
+    """Mend the state after VEX's effect. Raises NotModelled."""
+    mnemonic = decoded.mnemonic
+    if mnemonic in _LOGIC:
+        state.choose_flags({"af": state.fresh("af", 1)})
+    elif mnemonic in _SHIFTS | _ROTATES:
+        _shift(state, decoded, old)
+    elif mnemonic in _MULTIPLICATIONS:
+        state.choose_flags({name: state.fresh(name, 1) for name in ("sf", "zf", "af", "pf")})
+    elif mnemonic in _SCANS:
+        assert old.source is not None, "before() took the scanned operand down"
+        _scan(state, decoded, old.source)
+
+
+def _shift(state: State, decoded: Decoded, old: Before) -> None:
+    """Flags of a shift or rotate: none change for a count of 0; OF is defined for a count of 1 only."""
+    width = _width(decoded.operands[0])
+    limit = 63 if width == 64 else 31
+    undefined = frozenset({"of"} if decoded.mnemonic in _ROTATES else {"of", "af"})
+    carry_lost = decoded.mnemonic not in _ROTATES and decoded.mnemonic != "sar"
+    immediate = decoded.operands[-1]
+    count = immediate.value if isinstance(immediate, ImmediateOperand) else concrete(old.source)
+    if count is not None:
+        count &= limit
+        if count:
+            fresh = {name for name in undefined if name != "of" or count > 1}
+            if carry_lost and count >= width:
+                fresh.add("cf")
+            state.choose_flags({name: state.fresh(name, 1) for name in sorted(fresh)})
+        return
+    amount = old.source & limit
+    after = _taken_thunk(state, old)
+    given: dict[str, Term] = {}
+    for name in ARITHMETIC:
+        value = after.get(name)
+        if name == "of":
+            value = ite(eq(amount, 1), value, state.fresh(name, 1), 1)
+        elif name in undefined:
+            value = state.fresh(name, 1)
+        elif name == "cf" and carry_lost and width < 32:
+            value = ite(amount.ULT(width), value, state.fresh(name, 1), 1)
+        given[name] = ite(eq(amount, 0), old.flags.get(name), value, 1)
+    state.choose_flags(given)
+
+
+def _taken_thunk(state: State, old: Before) -> Thunk:
+    """The flags of a shift whose count is not 0: VEX selects each thunk word by "count ≠ 0"."""
+    words = []
+    for name in CC_REGISTERS:
+        term = state.cc[name]
+        if term is not old.cc[name]:
+            if term.op != "If" or not any(arm is old.cc[name] for arm in term.args[1:]):
+                raise NotModelled("the lifter selects the flags of a shift in an unknown way")
+            term = term.args[1] if term.args[2] is old.cc[name] else term.args[2]
+        words.append(term)
+    # The old words may stand for flags that live elsewhere; nothing may read them through the thunk.
+    state.cc = opaque_cc()
+    return Thunk(*words)
+
+
+def _scan(state: State, decoded: Decoded, source: Term) -> None:
+    target = decoded.operands[0]
+    assert isinstance(target, RegisterOperand), "BSF and BSR write a register"
+    found = _read(state, target)
+    arbitrary = state.fresh("result", target.width)
+    zero = eq(source, 0)
+    _write(state, target, ite(zero, arbitrary, found, target.width))
+    state.choose_flags(
+        {"zf": ite(zero, 1, 0, 1), **{name: state.fresh(name, 1) for name in ("cf", "of", "sf", "af", "pf")}}
+    )
+
+
+def _width(operand: Operand) -> int:
+    return operand.width if isinstance(operand, RegisterOperand) else operand.size * 8
+
+
+def _fit(value: Term, width: int) -> Term:
+    size = int(value.size())
+    return value[width - 1 : 0] if size > width else value.zero_extend(width - size)
+
+
+def _read(state: State, operand: Operand) -> Term:
+    match operand:
+        case RegisterOperand(register, low, width):
+            return state.gprs[register][low + width - 1 : low]
+        case ImmediateOperand(value, _):
+            return as_term(value, 64)
+        case _:
+            raise NotModelled("a memory operand here")
+
+
+def _write(state: State, operand: RegisterOperand, value: Term) -> None:
+    """Write a part of a GPR; a 32-bit write clears the upper half (SDM vol. 1, 3.4.1.1)."""
+    if operand.width == 64:
+        state.gprs[operand.register] = value
+    elif operand.width == 32:
+        state.gprs[operand.register] = value.zero_extend(32)
+    else:
+        old = state.gprs[operand.register]
+        high = operand.low + operand.width
+        parts = [old[63:high], value] + ([old[operand.low - 1 : 0]] if operand.low else [])
+        state.gprs[operand.register] = claripy.Concat(*parts)

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Follow every path from an entry to its leaves, joining states where paths meet.
+
+Every state that ever exists ends in exactly one leaf or is joined into
+another; what cannot be followed becomes a "problem" leaf, never nothing. The
+cover query in ``verifier.prove`` checks that independently.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verifier.isa.machine import NotModelled
+from verifier.lift import calls, corrections, vex
+from verifier.lift.decode import Decoded, decode
+from verifier.lift.flags import UnknownThunk
+from verifier.lift.order import Order
+from verifier.lift.state import State, Trap
+from verifier.model import Image, Location, Reason
+from verifier.solver import Solver
+from verifier.terms import Term, Truth, as_term, concrete, decided, land, lnot
+
+LeafKind = Literal["exit", "trap", "external", "return", "problem"]
+MAX_CASES = 16
+"""A computed jump may have this many constant targets."""
+MAX_DEPTH = 64
+"""Nesting depth of followed calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of an exploration; a bound that is hit makes the verdict inconclusive.
+
+    ``visits``: of one instruction on one path. ``open_visits``: of one branch
+    on one path whose outcome is not a constant. ``steps``: instructions in all.
+    ``deadline``: a time.monotonic() instant, or None.
+    """
+
+    visits: int = 4096
+    open_visits: int = 40
+    steps: int = 100_000
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The end of a path: ``state`` is the machine before ``decoded``; ``detail`` names what ended it."""
+
+    kind: LeafKind
+    detail: str
+    decoded: Decoded
+    location: Location
+    state: State
+    reason: Reason | None = None
+
+
+@dataclass(slots=True)
+class Exploration:
+    """Everything that an exploration found."""
+
+    leaves: list[Leaf] = field(default_factory=list)
+    steps: int = 0
+    joins: int = 0
+    forks: int = 0
+    addresses: set[int] = field(default_factory=set)
+
+
+Choose = Callable[[Truth], bool]
+Observe = Callable[[Decoded, State, State, str], None]
+
+
+class Explorer:
+    """One exploration.
+
+    With ``choose`` a single path is followed: it tells whether a condition
+    holds in one concrete machine; ``observe`` then sees each instruction with
+    the states before and after.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        solver: Solver,
+        interrupts_after_call: str,
+        bounds: Bounds,
+        choose: Choose | None = None,
+        observe: Observe | None = None,
+    ) -> None:
+        self.image = image
+        self.solver = solver
+        self.interrupts_after_call = interrupts_after_call
+        self.bounds = bounds
+        self.choose = choose
+        self.observe = observe
+        self.result = Exploration()
+        self.order: Order
+        self._pending: dict[tuple[object, ...], State] = {}
+        self._heap: list[tuple[tuple[int, ...], int, tuple[object, ...]]] = []
+        self._pushed = 0
+        self._decoded: dict[int, Decoded] = {}
+
+    def run(self, entry: State) -> Exploration:
+        """Explore from ``entry``."""
+        self.order = Order(self.image, entry.address, self._decode)
+        self._push(entry)
+        while self._heap:
+            _, _, key = heapq.heappop(self._heap)
+            state = self._pending.pop(key, None)
+            if state is not None:
+                self._step(state)
+        return self.result
+
+    def _decode(self, address: int) -> Decoded:
+        if address not in self._decoded:
+            self._decoded[address] = decode(self.image.code_at(address), address)
+        return self._decoded[address]
+
+    def _push(self, state: State) -> None:
+        key = state.shape()
+        waiting = self._pending.get(key)
+        if waiting is not None:
+            self.result.joins += 1
+            self._pending[key] = waiting.joined(state)
+            return
+        self._pending[key] = state
+        self._pushed += 1
+        heapq.heappush(self._heap, (self.order.rank(state.calls, state.address), self._pushed, key))
+
+    # Leaves.
+
+    def _leaf(self, kind: LeafKind, detail: str, state: State, decoded: Decoded, reason: Reason | None = None) -> None:
+        location = state.shared.locate(decoded)
+        self.result.leaves.append(Leaf(kind, detail, decoded, location, state, reason))
+
+    def _problem(self, state: State, decoded: Decoded, code: str, text: str, remedy: str) -> None:
+        """A problem leaf, unless no machine gets there."""
+        if self.choose is None and self.solver.check(*state.path) == "unsat":
+            return
+        self._leaf("problem", code, state, decoded, Reason(code, text, remedy, state.shared.locate(decoded)))
+
+    # One instruction.
+
+    def _step(self, state: State) -> None:
+        decoded = self._decode(state.address)
+        state.decoded = decoded
+        self.result.steps += 1
+        self.result.addresses.add(state.address)
+        count = state.visits[state.address] = state.visits.get(state.address, 0) + 1
+        bounds = self.bounds
+        if bounds.deadline is not None and time.monotonic() > bounds.deadline:
+            self._problem(state, decoded, "timeout", "the time limit was reached", "raise --timeout")
+            return
+        if self.result.steps > bounds.steps:
+            text = f"more than {bounds.steps} instructions were executed symbolically"
+            self._problem(state, decoded, "state-limit", text, "verify a smaller part: choose a later --entry")
+            return
+        if count > bounds.visits:
+            text = f"the loop through here goes round more than {bounds.visits} times"
+            self._problem(state, decoded, "loop-bound", text, "give the loop a smaller constant trip count")
+            return
+        match decoded.kind:
+            case "rejected":
+                text = f"{decoded.text}: {decoded.problem}"
+                code = "undecodable" if decoded.mnemonic in ("(bad)", "(none)") else "unsupported-instruction"
+                remedy = "let execution not get here, or choose an entry behind it"
+                self._problem(state, decoded, code, text, remedy)
+            case "exit":
+                self._leaf("exit", decoded.mnemonic, state, decoded)
+            case "trap":
+                if decoded.mnemonic == "hlt":
+                    state.shared.assumptions.add("hlt-stops")
+                self._leaf("trap", decoded.mnemonic, state, decoded)
+            case _:
+                self._execute(state, decoded)
+
+    def _execute(self, state: State, decoded: Decoded) -> None:
+        if any(not found.applied for found in self.image.relocations_in(decoded.address, decoded.size)):
+            text = f"{decoded.text}: a relocation in it could not be applied"
+            self._problem(state, decoded, "relocation", text, "link the object, or report the relocation type")
+            return
+        before = state.copy()
+        try:
+            successors = self._effects(state, decoded)
+        except (NotModelled, UnknownThunk) as error:
+            text = f"{decoded.text}: {error}"
+            remedy = "let execution not get here, or choose an entry behind it"
+            self._problem(before, decoded, "unsupported-instruction", text, remedy)
+            return
+        for successor in self._feasible(successors, decoded):
+            self._follow(before, successor, decoded)
+
+    def _effects(self, state: State, decoded: Decoded) -> list[vex.Successor]:
+        if decoded.system is not None or corrections.runs_here(decoded):
+            if decoded.system is not None:
+                assert decoded.system.step is not None, "exits and traps were handled before"
+                decoded.system.step(state, decoded.encoding)
+            else:
+                corrections.step(state, decoded)
+            return [vex.Successor(True, as_term(decoded.next, 64), "jump", state)]
+        old = corrections.before(state, decoded)
+        successors = vex.execute(state, decoded)
+        corrections.correct(state, decoded, old)
+        return successors
+
+    def _feasible(self, successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
+        """The successors that some machine takes, their path conditions extended; traps split off."""
+        kept: list[vex.Successor] = []
+        for successor in successors:
+            state = successor.state
+            if not self._constrain(state, successor.condition, decoded):
+                continue
+            traps, state.traps = state.traps, []
+            if all(self._split(state, trap, decoded) for trap in traps):
+                kept.append(successor)
+        if len(kept) > 1:
+            self.result.forks += len(kept) - 1
+        return kept
+
+    def _constrain(self, state: State, condition: Truth, decoded: Decoded) -> bool:
+        """Add a condition to the path; False if no machine meets it."""
+        known = decided(condition)
+        if known is not None:
+            return known
+        if self.choose is not None:
+            if not self.choose(condition):
+                return False
+        else:
+            repeats = state.visits.get(-decoded.address, 0) + 1
+            state.visits[-decoded.address] = repeats
+            if repeats > self.bounds.open_visits:
+                text = f"{decoded.text}: a loop whose trip count is not a constant"
+                self._problem(state, decoded, "loop-bound", text, "bound the loop by a constant")
+                return False
+            if self.solver.check(*state.path, condition) == "unsat":
+                return False
+        state.path = (*state.path, condition)
+        return True
+
+    def _split(self, state: State, trap: Trap, decoded: Decoded) -> bool:
+        """Let the trapping machines end here; False if no other machine goes on."""
+        if trap.condition is False:
+            return True
+        if state.window is not None:
+            state.record("stack", trap.condition, f"may fault while RSP is the user's: {trap.text}")
+        ended = state.copy()
+        if self._constrain(ended, trap.condition, decoded):
+            self._leaf("trap", trap.text, ended, decoded)
+        return self._constrain(state, lnot(trap.condition), decoded)
+
+    def _follow(self, before: State, successor: vex.Successor, decoded: Decoded) -> None:
+        for state, target in self._targets(successor, decoded):
+            if target is None:
+                self._open_target(before, successor, state, decoded)
+            else:
+                self._go(before, successor, state, target, decoded)
+
+    def _targets(self, successor: vex.Successor, decoded: Decoded) -> list[tuple[State, int | None]]:
+        """The target of a jump, case by case; None where it is not a constant."""
+        value = concrete(successor.target)
+        if value is not None:
+            return [(successor.state, value)]
+        cases = _cases(successor.target, True)
+        if cases is None:
+            return [(successor.state, None)]
+        found: list[tuple[State, int | None]] = []
+        for condition, target in cases:
+            state = successor.state.copy()
+            if self._constrain(state, condition, decoded):
+                found.append((state, target))
+        return found
+
+    def _open_target(self, before: State, successor: vex.Successor, state: State, decoded: Decoded) -> None:
+        if successor.jump == "call":
+            state.shared.assumptions.add("calls-indirect")
+            self._havoc(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
+            return
+        if successor.jump == "return":
+            symbol = state.shared.layout.symbols.of(successor.target)
+            if symbol is not None and symbol.place is not None and symbol.place.region in ("frame-stack", "stack"):
+                state.shared.assumptions.add("leaves-analysed-code")
+                self._leaf("return", "to the caller", before_exit(before, state), decoded)
+                return
+        text = f"{decoded.text}: the target is not a constant here"
+        self._problem(state, decoded, "unresolved-jump", text, "make the target a constant, or jump directly")
+
+    def _go(self, before: State, successor: vex.Successor, state: State, target: int, decoded: Decoded) -> None:
+        section = self.image.section_at(target)
+        inside = section is not None and section.executable
+        external = None if inside else self.image.external_at(target)
+        match successor.jump:
+            case "call" if inside and target != decoded.next:
+                if len(state.calls) >= MAX_DEPTH:
+                    text = f"calls nest more than {MAX_DEPTH} deep"
+                    self._problem(state, decoded, "state-limit", text, "verify a smaller part")
+                    return
+                state.calls = (*state.calls, decoded.next)
+            case "call" if not inside:
+                name = external.name if external is not None else f"{target:#x}"
+                self._havoc(before, state, name, decoded)
+                return
+            case "return" if state.calls and state.calls[-1] == target:
+                state.calls = state.calls[:-1]
+        if external is not None:
+            state.shared.assumptions.add("leaves-analysed-code")
+            self._leaf("external", external.name, state, decoded)
+        elif not inside:
+            text = f"{decoded.text}: it leads to {target:#x}, where there is no code"
+            self._problem(state, decoded, "unresolved-jump", text, "include that code, or make it an external symbol")
+        else:
+            self._arrive(before, state, target, decoded, _note(successor, decoded, target))
+
+    def _havoc(self, before: State, state: State, callee: str, decoded: Decoded) -> None:
+        state.address = decoded.address
+        state.decoded = decoded
+        calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
+        self._arrive(before, state, decoded.next, decoded, f"{callee} returns with anything")
+
+    def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
+        state.decoded = decoded
+        state.boundary()
+        if self.observe is not None:
+            self.observe(decoded, before, state, note)
+        state.address = target
+        self._push(state)
+
+
+def before_exit(before: State, after: State) -> State:
+    """The state in front of an instruction that leaves, with the path condition of its successor."""
+    before.path = after.path
+    return before
+
+
+def _note(successor: vex.Successor, decoded: Decoded, target: int) -> str:
+    if successor.jump != "jump":
+        return successor.jump
+    if decoded.kind == "vex" and (decoded.mnemonic.startswith("j") and decoded.mnemonic != "jmp"):
+        return "taken" if target != decoded.next else "not taken"
+    return ""
+
+
+def _cases(target: Term, condition: Truth) -> list[tuple[Truth, int]] | None:
+    """The constant leaves of an if-then-else tree with their conditions, or None if it is no such tree."""
+    found: list[tuple[Truth, int]] = []
+    todo: list[tuple[Term, Truth]] = [(target, condition)]
+    while todo:
+        term, under = todo.pop()
+        value = concrete(term)
+        if value is not None:
+            found.append((under, value))
+        elif term.op == "If" and len(found) + len(todo) < MAX_CASES:
+            chosen, then, otherwise = term.args
+            todo += [(then, land(under, chosen)), (otherwise, land(under, lnot(chosen)))]
+        else:
+            return None
+    return found
+
+

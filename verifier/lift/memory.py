@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Memory as regions keyed by a symbolic base; no address is ever concretised.
+
+An address is split into a root (a term without a constant summand) and a
+constant offset. Roots that the contract or the analysed code establish as
+stacks, per-CPU areas or globals are *known* regions, which do not overlap (an
+assumption that the report lists when it was used). Every other root is an
+*unknown* region, which may overlap anything: a store through it turns every
+word elsewhere into an approximated symbol, and a store elsewhere does the same
+to its words. No store is ever dropped, and no load is pinned to one value.
+
+Words are 64 bits wide on an 8-byte grid from the root (image regions: from
+address 0); narrower and misaligned accesses are cut out and pieced together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import claripy
+
+from verifier.lift.symbols import Place, Symbols
+from verifier.model import Image
+from verifier.terms import Term, Truth, as_term, concrete, ite
+
+RegionKind = Literal["frame-stack", "percpu", "fs", "stack", "image", "constant", "extern", "unknown"]
+_SIGN = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class RegionId:
+    """Identity of a region: its kind and a key that is unique within the exploration."""
+
+    kind: RegionKind
+    key: str
+    root: Term | None = field(compare=False, hash=False, default=None)
+
+    @property
+    def writable(self) -> bool:
+        """Whether its content can change."""
+        return self.kind != "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Havoc:
+    """A call that was not followed wrote every writable region. ``call`` makes its symbols unique."""
+
+    call: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A store that may or may not have hit: ``hits`` "all" but ``spared``, or only "unknown" regions."""
+
+    mark: str
+    origin: str
+    hits: Literal["all", "unknown"]
+    spared: RegionId
+
+    def applies(self, region: RegionId) -> bool:
+        """Whether words of that region may have changed."""
+        if region == self.spared or not region.writable:
+            return False
+        return self.hits == "all" or region.kind == "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Two merged histories: ``then`` where the condition holds, else ``otherwise``."""
+
+    condition: Truth
+    then: tuple[Marker, ...]
+    otherwise: tuple[Marker, ...]
+
+
+Marker = Havoc | Maybe | Fork
+
+
+def linear(address: Term) -> tuple[Term | None, int]:
+    """Split a 64-bit address into root and signed constant offset; root None: it is a constant."""
+    constant = 0
+    rest: list[tuple[Term, bool]] = []
+    todo: list[tuple[Term, bool]] = [(address, False)]
+    while todo:
+        term, negated = todo.pop()
+        value = concrete(term)
+        if value is not None:
+            constant += -value if negated else value
+        elif term.op == "__add__":
+            todo.extend((argument, negated) for argument in term.args)
+        elif term.op == "__sub__":
+            first, *others = term.args
+            todo.append((first, negated))
+            todo.extend((argument, not negated) for argument in others)
+        else:
+            rest.append((term, negated))
+    constant = ((constant + _SIGN) & (2 * _SIGN - 1)) - _SIGN
+    if not rest:
+        return None, constant
+    rest.sort(key=lambda pair: pair[0].hash())
+    root: Term | None = None
+    for term, negated in rest:
+        if root is None:
+            root = -term if negated else term
+        else:
+            root = root - term if negated else root + term
+    return root, constant
+
+
+@dataclass(slots=True)
+class Layout:
+    """What every state of an exploration shares: the image, the symbols and the known roots.
+
+    ``slot_names`` maps an offset from the frame root to a slot's name;
+    ``frame_offset`` is the frame base's offset from its root.
+    """
+
+    image: Image
+    symbols: Symbols
+    known: dict[int, RegionId] = field(default_factory=dict)
+    slot_names: dict[int, str] = field(default_factory=dict)
+    frame_offset: int = 0
+    unknown: dict[int, RegionId] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def add_root(self, root: Term, kind: RegionKind, key: str) -> RegionId:
+        """Declare a root as the base of a known region."""
+        region = RegionId(kind, key, root)
+        self.known[root.hash()] = region
+        return region
+
+    def resolve(self, address: Term) -> tuple[RegionId, int]:
+        """Region and offset of an address."""
+        root, offset = linear(address)
+        if root is None:
+            return self._absolute(offset & (2 * _SIGN - 1))
+        found = self.known.get(root.hash()) or self.unknown.get(root.hash())
+        if found is None:
+            symbol = self.symbols.of(root)
+            key = symbol.name if symbol is not None else f"pointer{len(self.unknown) + 1}"
+            found = self.unknown[root.hash()] = RegionId("unknown", key, root)
+        return found, offset
+
+    def _absolute(self, address: int) -> tuple[RegionId, int]:
+        section = self.image.section_at(address)
+        if section is not None:
+            constant = not section.writable and len(section.data) == section.size
+            return RegionId("constant" if constant else "image", section.name), address
+        for symbol in self.image.symbols:
+            if symbol.section is None and symbol.address <= address < symbol.address + 0x10000:
+                return RegionId("extern", symbol.name), address
+        return RegionId("unknown", "absolute"), address
+
+    def name(self, region: RegionId, offset: int) -> str:
+        """The name of a word's content at entry, as the user reads it."""
+        match region.kind:
+            case "frame-stack":
+                slot = self.slot_names.get(offset)
+                if slot is not None:
+                    return f"frame.{slot}"
+                return f"stack[{offset - self.frame_offset:+#x}]"
+            case "percpu":
+                return f"gs:[{offset:#x}]"
+            case "fs":
+                return f"fs:[{offset:#x}]"
+            case "stack":
+                return f"{region.key}->[{offset:+#x}]"
+            case "image" | "constant":
+                named = self.image.symbol_before(offset)
+                return f"{named[0]}+{named[1]:#x}" if named else f"{region.key}@{offset:#x}"
+            case "extern":
+                symbol = self.image.symbol(region.key)
+                return f"{region.key}+{offset - symbol.address:#x}" if symbol else f"[{offset:#x}]"
+            case _:
+                return f"[{region.key}{offset:+#x}]" if region.root is not None else f"[{offset:#x}]"
+
+
+class Memory:
+    """The memory of one state. ``copy`` is cheap; words not written are made on demand."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.words: dict[RegionId, dict[int, Term]] = {}
+        self.history: tuple[Marker, ...] = ()
+
+    def copy(self) -> Memory:
+        """An independent copy."""
+        other = Memory(self.layout)
+        other.words = {region: dict(words) for region, words in self.words.items()}
+        other.history = self.history
+        return other
+
+    def word(self, region: RegionId, offset: int) -> Term:
+        """The 64-bit word at a grid offset."""
+        written = self.words.get(region, {}).get(offset)
+        return self._initial(region, offset, self.history) if written is None else written
+
+    def _initial(self, region: RegionId, offset: int, history: tuple[Marker, ...]) -> Term:
+        if region.kind == "constant":
+            return self._constant(region, offset)
+        symbols, place = self.layout.symbols, Place(region.root, offset, region.kind)
+        name = self.layout.name(region, offset)
+        for index in range(len(history) - 1, -1, -1):
+            match history[index]:
+                case Havoc(call, origin):
+                    return symbols.make(
+                        f"{call}:{name}", 64, "havoc", origin=origin, place=place, call=call
+                    )
+                case Maybe() as maybe if maybe.applies(region):
+                    before = self._initial(region, offset, history[:index])
+                    return symbols.make(
+                        f"{maybe.mark}:{name}", 64, "havoc", origin=maybe.origin, otherwise=before
+                    )
+                case Fork(condition, then, otherwise):
+                    left = self._initial(region, offset, then)
+                    right = self._initial(region, offset, otherwise)
+                    return left if left is right else ite(condition, left, right, 64)
+                case _:
+                    continue
+        kind: Literal["frame", "memory"] = (
+            "frame" if region.kind == "frame-stack" and name.startswith("frame.") else "memory"
+        )
+        return symbols.make(name, 64, kind, place=place)
+
+    def _constant(self, region: RegionId, offset: int) -> Term:
+        """Eight bytes of a read-only section; bytes outside it or with an open relocation are arbitrary."""
+        image = self.layout.image
+        section = image.section_at(offset) or image.section_at(offset + 7)
+        assert section is not None, "a constant region has a section"
+        open_fields = any(not found.applied for found in image.relocations_in(offset, 8))
+        start = offset - section.address
+        if open_fields or start < 0 or start + 8 > section.size:
+            return self.layout.symbols.make(
+                self.layout.name(region, offset), 64, "memory", place=Place(None, offset, "constant")
+            )
+        return as_term(int.from_bytes(section.data[start : start + 8], "little"), 64)
+
+    def load(self, address: Term, size: int) -> Term:
+        """The ``8 * size``-bit content of ``size`` bytes (1 to 8) at a 64-bit address."""
+        region, offset = self.layout.resolve(address)
+        self.layout.used.add(region.kind)
+        first = offset & ~7
+        low = (offset - first) * 8
+        word = self.word(region, first)
+        if low + size * 8 > 64:
+            word = claripy.Concat(self.word(region, first + 8), word)
+        return word[low + size * 8 - 1 : low]
+
+    def store(self, address: Term, value: Term, size: int, mark: str, origin: str) -> RegionId:
+        """Write ``8 * size`` bits; ``mark`` and ``origin`` name the store should it hit unknown places."""
+        region, offset = self.layout.resolve(address)
+        self.layout.used.add(region.kind)
+        if not region.writable:
+            return region
+        if region.kind == "unknown":
+            self._maybe(Maybe(mark, origin, "all", region))
+        elif any(other.kind == "unknown" for other in self._touched()):
+            self._maybe(Maybe(mark, origin, "unknown", region))
+        words = self.words.setdefault(region, {})
+        first = offset & ~7
+        low, width = (offset - first) * 8, size * 8
+        value = as_term(value, width)
+        if low + width <= 64:
+            words[first] = _spliced(self.word(region, first), value, low, width, 64)
+        else:
+            pair = claripy.Concat(self.word(region, first + 8), self.word(region, first))
+            pair = _spliced(pair, value, low, width, 128)
+            words[first], words[first + 8] = pair[63:0], pair[127:64]
+        return region
+
+    def _touched(self) -> list[RegionId]:
+        return [*self.layout.unknown.values(), *self.words]
+
+    def _maybe(self, marker: Maybe) -> None:
+        """Turn every word that the store may have hit into an approximated symbol."""
+        for region, words in self.words.items():
+            if marker.applies(region):
+                for offset, before in words.items():
+                    name = f"{marker.mark}:{self.layout.name(region, offset)}"
+                    words[offset] = self.layout.symbols.make(
+                        name, 64, "havoc", origin=marker.origin, otherwise=before
+                    )
+        self.history = (*self.history, marker)
+
+    def havoc(self, call: str, origin: str, keep: Callable[[RegionId, int], bool]) -> None:
+        """Make every writable word arbitrary but for those written words that ``keep`` accepts."""
+        for region, words in list(self.words.items()):
+            if region.writable:
+                self.words[region] = {offset: term for offset, term in words.items() if keep(region, offset)}
+        self.history = (Havoc(call, origin),)
+
+    def joined(self, other: Memory, condition: Truth) -> Memory:
+        """This memory where the condition holds, ``other`` elsewhere."""
+        merged = Memory(self.layout)
+        if _same_history(self.history, other.history):
+            merged.history = self.history
+        else:
+            merged.history = (Fork(condition, self.history, other.history),)
+        for region in [*self.words, *(found for found in other.words if found not in self.words)]:
+            offsets = {**self.words.get(region, {}), **other.words.get(region, {})}
+            words = merged.words.setdefault(region, {})
+            for offset in offsets:
+                left, right = self.word(region, offset), other.word(region, offset)
+                words[offset] = left if left is right else ite(condition, left, right, 64)
+        return merged
+
+
+def _spliced(old: Term, value: Term, low: int, width: int, total: int) -> Term:
+    parts = [value]
+    if low + width < total:
+        parts.insert(0, old[total - 1 : low + width])
+    if low:
+        parts.append(old[low - 1 : 0])
+    return claripy.Concat(*parts) if len(parts) > 1 else value
+
+
+def _same_history(left: tuple[Marker, ...], right: tuple[Marker, ...]) -> bool:
+    """Whether two histories are the same; forks hold terms, so they are compared by identity."""
+    return len(left) == len(right) and all(
+        one is two or (not isinstance(one, Fork) and not isinstance(two, Fork) and one == two)
+        for one, two in zip(left, right, strict=True)
+    )

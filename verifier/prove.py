@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Discharge the obligations of one SYSRETQ site: one answer per clause and CPU configuration.
+
+"proved" needs z3's definite "unsat"; "unknown", an approximation that matters,
+and a site that no machine reaches are never "proved".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from verifier.clauses import Clause
+from verifier.lift.entry import Entry
+from verifier.lift.explore import Leaf
+from verifier.lift.symbols import Symbols
+from verifier.model import Config, Status
+from verifier.outcomes import ExitView
+from verifier.solver import Solver
+from verifier.terms import Truth, decided, eq, land, lnot, lor
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path to the site: its leaf and the view at its end."""
+
+    leaf: Leaf
+    view: ExitView
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for one clause under one configuration.
+
+    For "violated", ``query`` holds what a counterexample satisfies beside the
+    entry assumptions and the configuration, on the path ``path``.
+    """
+
+    clause: Clause
+    config: Config
+    status: Status
+    code: str = ""
+    reason: str | None = None
+    path: Path | None = None
+    query: tuple[Truth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAnswers:
+    """All answers of one site, and under which configurations it is reached at all."""
+
+    answers: tuple[Answer, ...]
+    reached: tuple[Config, ...]
+    undecided: bool
+
+
+def config_condition(entry: Entry, config: Config) -> Truth:
+    """The Boolean that fixes a CPU configuration."""
+    vendor, paging = config
+    amd = entry.amd if vendor == "amd" else lnot(entry.amd)
+    la57 = entry.la57 if paging == "la57" else lnot(entry.la57)
+    return land(amd, la57)
+
+
+def exactness(symbols: Symbols) -> tuple[Truth, ...]:
+    """That no store with an unknown address hit anything: one execution that surely exists."""
+    return tuple(
+        eq(symbol.term, symbol.otherwise) for symbol in symbols if symbol.otherwise is not None
+    )
+
+
+def prove_site(
+    paths: Sequence[Path],
+    entry: Entry,
+    clauses: Iterable[Clause],
+    configs: Sequence[Config],
+    solver: Solver,
+    cr3_known: bool,
+) -> SiteAnswers:
+    """Judge every clause at one site."""
+    conditions = {config: config_condition(entry, config) for config in configs}
+    any_config = lor(*conditions.values())
+    reach: dict[Config, str] = {}
+    for config, condition in conditions.items():
+        found = {solver.check(*path.leaf.state.path, condition) for path in paths}
+        reach[config] = "sat" if "sat" in found else "unknown" if "unknown" in found else "unsat"
+    exact = exactness(entry.state.shared.layout.symbols)
+    open_clauses = _open_clauses(paths, clauses, any_config, solver)
+    answers: list[Answer] = []
+    for clause, fixed in open_clauses:
+        for config, condition in conditions.items():
+            if reach[config] == "unsat":
+                text = "SYSRET is not reached on this CPU configuration"
+                answers.append(Answer(clause, config, "not-applicable", reason=text))
+            elif fixed is not None:
+                answers.append(Answer(clause, config, fixed[0], fixed[1], fixed[2]))
+            elif clause.id == "cr3" and not cr3_known:
+                text = "the file's IRET exits load different values of CR3, so that there is no one reference"
+                answers.append(Answer(clause, config, "unknown", "approximation", text))
+            else:
+                answers.append(_judge(clause, config, condition, paths, exact, solver))
+    return SiteAnswers(
+        tuple(answers),
+        tuple(config for config in configs if reach[config] == "sat"),
+        any(found == "unknown" for found in reach.values()),
+    )
+
+
+_Fixed = tuple[Status, str, str | None]
+
+
+def _open_clauses(
+    paths: Sequence[Path], clauses: Iterable[Clause], any_config: Truth, solver: Solver
+) -> list[tuple[Clause, _Fixed | None]]:
+    """Each clause with its answer for all configurations at once, or None where they differ or it fails."""
+    todo: list[tuple[Clause, _Fixed | None]] = []
+    conditions: dict[str, list[Truth]] = {}
+    for clause in clauses:
+        truths = [clause.holds(path.view) for path in paths]
+        if clause.promise and any(clause.id not in path.view.promises for path in paths):
+            text = f"the contract does not vouch for it: add [promises.{clause.id}]"
+            todo.append((clause, ("unknown", "promise-missing", text)))
+        elif any(truth is None for truth in truths):
+            todo.append((clause, ("not-applicable", "", "given up by the contract's ABI")))
+        else:
+            conditions[clause.id] = [truth for truth in truths if truth is not None]
+            todo.append((clause, None))
+    whole = [
+        land(*path.leaf.state.path, lnot(land(*(truths[index] for truths in conditions.values()))))
+        for index, path in enumerate(paths)
+    ]
+    proved: _Fixed = ("proved", "", None)
+    if all(solver.check(any_config, query) == "unsat" for query in whole):
+        return [(clause, proved if fixed is None else fixed) for clause, fixed in todo]
+    found: list[tuple[Clause, _Fixed | None]] = []
+    for clause, fixed in todo:
+        if fixed is None and all(
+            solver.check(*path.leaf.state.path, any_config, lnot(truth)) == "unsat"
+            for path, truth in zip(paths, conditions[clause.id], strict=True)
+        ):
+            fixed = proved
+        found.append((clause, fixed))
+    return found
+
+
+def _judge(
+    clause: Clause,
+    config: Config,
+    condition: Truth,
+    paths: Sequence[Path],
+    exact: tuple[Truth, ...],
+    solver: Solver,
+) -> Answer:
+    worst = Answer(clause, config, "proved")
+    for path in paths:
+        truth = clause.holds(path.view)
+        if decided(truth) is True:
+            continue
+        query = (*path.leaf.state.path, lnot(truth))
+        answer = solver.check(condition, *query)
+        if answer == "unsat":
+            continue
+        if answer == "unknown":
+            text = "the solver gave up within its limits"
+            worst = Answer(clause, config, "unknown", "solver-unknown", text)
+            continue
+        if not exact or solver.check(condition, *query, *exact) == "sat":
+            return Answer(clause, config, "violated", path=path, query=(*query, *exact))
+        origins = sorted(
+            {symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin}
+        )
+        text = f"it fails only if a {origins[0]} hits what it depends on" if origins else "it rests on an approximation"
+        worst = Answer(clause, config, "unknown", "unresolved-store" if origins else "approximation", text)
+    return worst
+
+
+def _symbols(path: Path) -> Symbols:
+    return path.leaf.state.shared.layout.symbols

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Entries and exit sites of an image: where to start, and which SYSRETs there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verifier.lift.decode import Decoded, decode
+from verifier.lift.order import Order
+from verifier.model import Image, Symbol, UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A place to start from: its address and what the user calls it."""
+
+    address: int
+    name: str
+
+
+def sysret_sites(image: Image) -> tuple[Decoded, ...]:
+    """Every SYSRET that decoding the code finds.
+
+    Decoding goes straight on and starts afresh at each symbol and each source
+    line, so that data between functions does not hide what follows it and
+    bytes inside an instruction are not taken for one.
+    """
+    anchors = {symbol.address for symbol in image.symbols if symbol.section is not None}
+    anchors |= {entry.address for entry in image.lines if entry.line}
+    found: dict[int, Decoded] = {}
+    for section in image.sections:
+        if not section.executable:
+            continue
+        address, end = section.address, section.address + len(section.data)
+        stops = sorted(anchor for anchor in anchors if section.address <= anchor < end)
+        while address < end:
+            decoded = decode(image.code_at(address), address)
+            if decoded.kind == "exit" and decoded.mnemonic in ("sysretq", "sysretl", "sysexitq", "sysexitl"):
+                found[address] = decoded
+            behind = address + max(decoded.size, 1)
+            crossed = [stop for stop in stops if address < stop < behind]
+            address = crossed[0] if crossed else behind
+    return tuple(found[address] for address in sorted(found))
+
+
+def entrances(image: Image, names: tuple[str, ...]) -> tuple[Entrance, ...]:
+    """The places that the user named, or the one that the image suggests.
+
+    Raises UserError (exit code 2): ``entry-not-found`` or ``entry-ambiguous``.
+    """
+    if names:
+        return tuple(_named(image, name) for name in names)
+    candidates = [symbol for symbol in image.symbols if symbol.is_global and _reaches_exit(image, symbol)]
+    if len(candidates) == 1:
+        return (Entrance(candidates[0].address, candidates[0].name),)
+    if not candidates:
+        shown = ", ".join(symbol.name for symbol in image.symbols if _reaches_exit(image, symbol))
+        hint = f"; symbols from which an exit is reached: {shown}" if shown else ""
+        raise UserError(
+            "entry-ambiguous",
+            f"{image.path}: no global symbol reaches SYSRET or IRET; name one with --entry{hint}",
+            2,
+        )
+    shown = ", ".join(symbol.name for symbol in candidates)
+    raise UserError(
+        "entry-ambiguous",
+        f"{image.path}: several global symbols reach an exit instruction: {shown}; choose with --entry",
+        2,
+    )
+
+
+def _named(image: Image, name: str) -> Entrance:
+    symbol = image.symbol(name)
+    if symbol is not None and symbol.section is not None:
+        return Entrance(symbol.address, name)
+    try:
+        address = int(name, 0)
+    except ValueError:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, [known.name for known in image.symbols if known.section is not None], 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError("entry-not-found", f"{image.path}: there is no symbol {name}{hint}", 2) from None
+    if not image.code_at(address, 1):
+        raise UserError("entry-not-found", f"{image.path}: there is no code at {address:#x}", 2)
+    return Entrance(address, name)
+
+
+def _reaches_exit(image: Image, symbol: Symbol) -> bool:
+    if symbol.section is None or not image.code_at(symbol.address, 1):
+        return False
+    seen: dict[int, Decoded] = {}
+
+    def look(address: int) -> Decoded:
+        if address not in seen:
+            seen[address] = decode(image.code_at(address), address)
+        return seen[address]
+
+    Order(image, symbol.address, look)
+    return any(decoded.kind == "exit" for decoded in seen.values())
