@@ -253,7 +253,7 @@ def _site(
     elif "unknown" in statuses or witness is None or "proved" not in statuses:
         verdict = "inconclusive"
     for clause in clauses:
-        if clause.status == "unknown" and not problems:
+        if clause.status == "unknown" and not problems and witness is not None:
             code = next((a.code for a in answers.answers if a.clause.id == clause.id and a.code), "approximation")
             text = f"{clause.id}: {clause.reason}"
             whole.reasons.append(Reason(code, text, "see `verify-exit explain " + code + "`", first.location))

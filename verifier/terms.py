@@ -65,6 +65,11 @@ def ite(condition: Truth, then: Term, otherwise: Term, width: int) -> Term:
     return claripy.If(condition, as_term(then, width), as_term(otherwise, width))
 
 
+def select(condition: Truth, then: Term, otherwise: Term, width: int) -> Term:
+    """Like ``ite``, but always a claripy term, also where everything is constant."""
+    return as_term(ite(condition, then, otherwise, width), width)
+
+
 def as_term(value: Term, width: int) -> Term:
     """A claripy bit vector of ``width`` bits for an int; a term is returned as it is."""
     if isinstance(value, int):

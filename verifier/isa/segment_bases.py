@@ -2,8 +2,8 @@
 """RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE, 32 and 64 bits.
 
 SDM vol. 2B, RDFSBASE/RDGSBASE and vol. 2C, WRFSBASE/WRGSBASE: F3 (REX.W) 0F AE
-/0../3 with a register operand; the 32-bit forms zero-extend; the write raises
-#GP(0) for a non-canonical 64-bit source.
+/0../3 with a register operand; #UD if CR4.FSGSBASE (bit 16) is clear; the
+32-bit forms zero-extend; the write raises #GP(0) for a non-canonical source.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from verifier.isa.encoding import Encoding
 from verifier.isa.machine import Instruction, Machine
 from verifier.isa.msr import canonical_here
-from verifier.terms import bits, lnot, zext
+from verifier.terms import bit, bits, eq, lnot, zext
 
 _BASES = ("fs_base", "gs_base")
 
@@ -23,13 +23,20 @@ def _matches(encoding: Encoding, wanted: tuple[int, int]) -> bool:
     return byte >> 6 == 3 and (byte >> 3 & 7) in wanted
 
 
+def _enabled(machine: Machine) -> None:
+    disabled = eq(bit(machine.get("cr4"), 16), 0)
+    machine.trap_if(disabled, "#UD: CR4.FSGSBASE is clear")
+
+
 def _read(machine: Machine, encoding: Encoding) -> None:
+    _enabled(machine)
     _, reg, general = encoding.modrm(2)
     value = machine.get(_BASES[reg & 1])
     machine.set_gpr(general, value if encoding.rex_w else zext(bits(value, 31, 0), 32, 64))
 
 
 def _write(machine: Machine, encoding: Encoding) -> None:
+    _enabled(machine)
     _, reg, general = encoding.modrm(2)
     value = machine.gpr(general)
     if encoding.rex_w:

@@ -18,7 +18,7 @@ from verifier.isa.machine import NotModelled
 from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, Operand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Flags, Thunk
 from verifier.lift.state import CC_REGISTERS, State, opaque_cc
-from verifier.terms import Term, as_term, concrete, eq, ite
+from verifier.terms import Term, as_term, concrete, eq, select
 
 _LOGIC = frozenset({"and", "or", "xor", "test"})
 _SHIFTS = frozenset({"shl", "sal", "shr", "sar"})
@@ -138,12 +138,12 @@ def _shift(state: State, decoded: Decoded, old: Before) -> None:
     for name in ARITHMETIC:
         value = after.get(name)
         if name == "of":
-            value = ite(eq(amount, 1), value, state.fresh(name, 1), 1)
+            value = select(eq(amount, 1), value, state.fresh(name, 1), 1)
         elif name in undefined:
             value = state.fresh(name, 1)
         elif name == "cf" and carry_lost and width < 32:
-            value = ite(amount.ULT(width), value, state.fresh(name, 1), 1)
-        given[name] = ite(eq(amount, 0), old.flags.get(name), value, 1)
+            value = select(amount.ULT(width), value, state.fresh(name, 1), 1)
+        given[name] = select(eq(amount, 0), old.flags.get(name), value, 1)
     state.choose_flags(given)
 
 
@@ -168,9 +168,9 @@ def _scan(state: State, decoded: Decoded, source: Term) -> None:
     found = _read(state, target)
     arbitrary = state.fresh("result", target.width)
     zero = eq(source, 0)
-    _write(state, target, ite(zero, arbitrary, found, target.width))
+    _write(state, target, select(zero, arbitrary, found, target.width))
     state.choose_flags(
-        {"zf": ite(zero, 1, 0, 1), **{name: state.fresh(name, 1) for name in ("cf", "of", "sf", "af", "pf")}}
+        {"zf": select(zero, 1, 0, 1), **{name: state.fresh(name, 1) for name in ("cf", "of", "sf", "af", "pf")}}
     )
 
 

@@ -14,7 +14,7 @@ from verifier.lift.memory import Layout
 from verifier.lift.state import Shared, State, opaque_cc
 from verifier.lift.symbols import Symbols
 from verifier.model import GPRS, Image, Location
-from verifier.terms import Term, Truth, add, as_term, bit, bits, eq, ite
+from verifier.terms import Term, Truth, add, as_term, bit, bits, eq, select
 
 _CR4_LA57, _CR4_FRED, _EFER_SCE = 12, 32, 0
 
@@ -100,6 +100,6 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
 
 def _canonical_if(base: Term, la57: Term) -> Truth:
     """Segment bases are always canonical (SDM vol. 3A, 3.4.4.1): the CPU refuses to load another."""
-    wide = eq(bits(base, 63, 56), ite(eq(bit(base, 56), 1), 0xFF, 0, 8))
-    narrow = eq(bits(base, 63, 47), ite(eq(bit(base, 47), 1), 0x1FFFF, 0, 17))
-    return eq(ite(eq(la57, 1), ite(wide, 1, 0, 1), ite(narrow, 1, 0, 1), 1), 1)
+    wide = eq(bits(base, 63, 56), select(eq(bit(base, 56), 1), 0xFF, 0, 8))
+    narrow = eq(bits(base, 63, 47), select(eq(bit(base, 47), 1), 0x1FFFF, 0, 17))
+    return eq(select(eq(la57, 1), select(wide, 1, 0, 1), select(narrow, 1, 0, 1), 1), 1)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from verifier.terms import Term, Truth, as_term, as_truth, bit, bits, concrete, eq, ite, land, lnot, lor, zext
+from verifier.terms import Term, Truth, as_term, as_truth, bit, bits, concrete, eq, select, land, lnot, lor, zext
 
 ARITHMETIC = ("cf", "pf", "af", "zf", "sf", "of")
 """The flags that integer instructions write; each is a 1-bit term."""
@@ -70,7 +70,7 @@ class Thunk:
             if cc_op.op != "If":
                 raise UnknownThunk("the flag operation is not a constant here")
             condition, then, otherwise = cc_op.args
-            return ite(condition, self._evaluate(then, name), self._evaluate(otherwise, name), 1)
+            return select(condition, self._evaluate(then, name), self._evaluate(otherwise, name), 1)
         group, width = operation(number)
         if group == "copy":
             return bit(self.dep1, _POSITION[name])
@@ -102,12 +102,12 @@ class Joined:
         """The flag as a 1-bit term."""
         if name not in self.cache:
             left, right = self.then.get(name), self.otherwise.get(name)
-            self.cache[name] = ite(self.condition, left, right, 1)
+            self.cache[name] = select(self.condition, left, right, 1)
         return self.cache[name]
 
 
 def _truth(condition: Truth) -> Term:
-    return ite(condition, 1, 0, 1)
+    return select(condition, 1, 0, 1)
 
 
 def _parity(result: Term) -> Term:

@@ -23,7 +23,7 @@ import claripy
 
 from verifier.lift.symbols import Place, Symbols
 from verifier.model import Image
-from verifier.terms import Term, Truth, as_term, concrete, ite
+from verifier.terms import Term, Truth, as_term, concrete, select
 
 RegionKind = Literal["frame-stack", "percpu", "fs", "stack", "image", "constant", "extern", "unknown"]
 _SIGN = 1 << 63
@@ -217,7 +217,7 @@ class Memory:
                 case Fork(condition, then, otherwise):
                     left = self._initial(region, offset, then)
                     right = self._initial(region, offset, otherwise)
-                    return left if left is right else ite(condition, left, right, 64)
+                    return left if left is right else select(condition, left, right, 64)
                 case _:
                     continue
         kind: Literal["frame", "memory"] = (
@@ -304,7 +304,7 @@ class Memory:
             words = merged.words.setdefault(region, {})
             for offset in offsets:
                 left, right = self.word(region, offset), other.word(region, offset)
-                words[offset] = left if left is right else ite(condition, left, right, 64)
+                words[offset] = left if left is right else select(condition, left, right, 64)
         return merged
 
 

@@ -13,14 +13,14 @@ from functools import cache
 
 import claripy
 
-from verifier.terms import Term, Truth, ite
+from verifier.terms import Term, Truth, select
 
 WIDTHS = (8, 16, 32, 64)
 Operation = Callable[..., Term]
 
 
 def _bit(condition: Truth) -> Term:
-    return ite(condition, 1, 0, 1)
+    return select(condition, 1, 0, 1)
 
 
 def _amount(value: Term, count: Term) -> Term:

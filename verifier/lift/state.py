@@ -19,7 +19,7 @@ from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Joined, Thunk
 from verifier.lift.memory import Layout, Memory, RegionId, linear
 from verifier.model import GPRS, Location
-from verifier.terms import Term, Truth, add, as_term, bits, eq, ite, land, lnot, lor
+from verifier.terms import Term, Truth, add, as_term, bits, eq, select, land, lnot, lor
 
 CC_REGISTERS = ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep")
 EventKind = Literal["irq", "stack", "gs"]
@@ -334,7 +334,7 @@ def _is(term: Term, symbol: Term) -> Truth:
 
 
 def _pick(condition: Truth, then: Term, otherwise: Term, width: int) -> Term:
-    return then if then is otherwise else ite(condition, then, otherwise, width)
+    return then if then is otherwise else select(condition, then, otherwise, width)
 
 
 def _common_prefix(

@@ -25,7 +25,7 @@ from verifier.lift.flags import UnknownThunk, condition, packed
 from verifier.lift.operations import table
 from verifier.lift.state import CC_REGISTERS, State, thunk
 from verifier.model import GPRS
-from verifier.terms import Term, Truth, as_term, as_truth, concrete, eq, ite, land, lnot
+from verifier.terms import Term, Truth, as_term, as_truth, concrete, eq, select, land, lnot
 
 Jump = Literal["jump", "call", "return"]
 _JUMPS: dict[str, Jump] = {"Ijk_Boring": "jump", "Ijk_Call": "call", "Ijk_Ret": "return"}
@@ -160,7 +160,7 @@ class _Evaluation:
         expected, data = self._value(statement.expdLo), self._value(statement.dataLo)
         size = self._size(data)
         old = self.state.load(address, size)
-        self.state.store(address, ite(eq(old, expected), data, old, size * 8), size)
+        self.state.store(address, select(eq(old, expected), data, old, size * 8), size)
         self.temporaries[statement.oldLo] = old
 
     def _put(self, offset: int, value: Term) -> None:
@@ -200,7 +200,7 @@ class _Evaluation:
         match name:
             case "d":
                 backward = eq(self.state.get("df"), 1)
-                return ite(backward, (1 << 64) - 1, 1, 64)
+                return select(backward, (1 << 64) - 1, 1, 64)
             case "fs" | "gs":
                 return self.state.system[f"{name}_base"]
             case "rip":
@@ -233,7 +233,7 @@ class _Evaluation:
             case vexpr.ITE():
                 chosen = eq(self._value(expression.cond), 1)
                 then, otherwise = self._value(expression.iftrue), self._value(expression.iffalse)
-                return ite(chosen, then, otherwise, int(then.size()))
+                return select(chosen, then, otherwise, int(then.size()))
             case vexpr.CCall():
                 return self._helper(expression)
             case _:
@@ -258,7 +258,7 @@ class _Evaluation:
             if number is None:
                 raise NotModelled("a condition code that is not a constant")
             self._check_thunk(arguments)
-            return ite(condition(number, self._flags()), 1, 0, 64)
+            return select(condition(number, self._flags()), 1, 0, 64)
         if name == "amd64g_calculate_rflags_c":
             self._check_thunk(arguments)
             return as_term(self._flags().get("cf"), 1).zero_extend(63)
