@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ from verifier.lift.explore import Bounds, Explorer, Leaf
 from verifier.lift.symbols import Symbol
 from verifier.model import GPRS, Image, Location
 from verifier.solver import Solver, to_z3
-from verifier.terms import Term, as_term, land, mask
+from verifier.terms import Term, as_term, ite, land, mask
 
 STATES = 10
 SPAN = range(-0x60, 0x60, 8)
@@ -67,175 +67,171 @@ def locate(decoded: Decoded) -> Location:
     return Location(decoded.address, None, 0, None, None, decoded.text)
 
 
+Key = str | tuple[int, int]
+"""What is compared: "holds" (the path condition), a GPR, a flag in lower case, or (anchor, offset) of a word."""
+
+
 @dataclass(frozen=True, slots=True)
-class Explored:
-    """The end states of one case as one z3 term each; ``symbols`` is everything that they may mention."""
+class Ending:
+    """A path's end: what may have changed on it, as one z3 term with the fields from its top down."""
 
-    entry: Entry
-    leaves: tuple[tuple[int, Any], ...]
-    symbols: tuple[Symbol, ...]
+    address: int
+    fields: tuple[tuple[Key, int], ...]
+    term: Any
+    names: tuple[str, ...]
 
 
-def explore(image: Image, case: Case, address: int) -> Explored:
+def explore(image: Image, case: Case, address: int) -> tuple[list[Ending], dict[str, Symbol]]:
     """Execute a case symbolically. Every leaf has to be a HLT: anything else is not supported."""
     entry = build(image, CONTRACT, address, locate)
-    anchors = {STACK: entry.state.gprs["rsp"], PERCPU: entry.kernel_gs}
-    anchors |= {
-        value: entry.state.gprs[name] for name, value in case.pins.items() if value in (BUFFER, SOURCE)
-    }
+    anchors = {anchor: entry.state.gprs[name] for name, anchor in anchored(case).items()}
+    anchors[PERCPU] = entry.kernel_gs
     for name in case.constants:
         entry.state.gprs[name] = as_term(case.pins[name], 64)
     if any(name in case.text for name in ("movs", "stos", "lods")):
         entry.state.put("df", case.direction)
     explorer = Explorer(image, Solver(entry.constraints), "unchanged", Bounds(steps=200))
     found = explorer.run(entry.state.copy()).leaves
-    assert found
-    for leaf in found:
-        assert (leaf.kind, leaf.detail) in (("trap", "hlt"), ("trap", "#DB: POPFQ sets TF at CPL0")), (
-            leaf.detail
-        )
-    leaves = tuple((leaf.decoded.address, packed(leaf, anchors)) for leaf in found if leaf.detail == "hlt")
-    return Explored(entry, leaves, tuple(entry.state.shared.layout.symbols))
+    details = {(leaf.kind, leaf.detail) for leaf in found}
+    assert ("trap", "hlt") in details
+    assert details <= {("trap", "hlt"), ("trap", "#DB: POPFQ sets TF at CPL0")}, details
+    endings = [ending(entry, leaf, anchors) for leaf in found if leaf.detail == "hlt"]
+    return endings, {symbol.name: symbol for symbol in entry.state.shared.layout.symbols}
 
 
-def packed(leaf: Leaf, anchors: dict[int, Term]) -> Any:
-    """Path condition, flags, registers and memory of a leaf, concatenated from the top."""
-    state = leaf.state
-    parts = [z3.If(to_z3(land(True, *state.path)), z3.BitVecVal(1, 8), z3.BitVecVal(0, 8))]
-    parts += [z3_bits(state.get(name), SYSTEM_REGISTERS[name]) for name in FLAG_POSITIONS]
-    parts += [z3_bits(state.gprs[name], 64) for name in GPRS]
-    for anchor in sorted(anchors):
-        parts += [z3_bits(state.memory.load(anchors[anchor] + offset, 8), 64) for offset in SPAN]
-    return z3.Concat(*parts)
+def anchored(case: Case) -> dict[str, int]:
+    """The registers of a case that point to the middle of a window."""
+    return {"rsp": STACK} | {name: value for name, value in case.pins.items() if value in (BUFFER, SOURCE)}
 
 
-def z3_bits(term: Term, width: int) -> Any:
-    return to_z3(as_term(term, width))
+def ending(entry: Entry, leaf: Leaf, anchors: dict[int, Term]) -> Ending:
+    """What differs from the entry, term by term; the rest is the very same term and needs no evaluation."""
+    before, after = entry.state, leaf.state
+    path = land(True, *after.path)
+    parts: list[tuple[Key, Term, int]] = [("holds", ite(path, 1, 0, 1), 1)]
+    for name in FLAG_POSITIONS:
+        if after.get(name) is not before.get(name):
+            parts.append((name, after.get(name), SYSTEM_REGISTERS[name]))
+    parts += [(name, after.gprs[name], 64) for name in GPRS if after.gprs[name] is not before.gprs[name]]
+    for anchor, base in anchors.items():
+        for offset in SPAN:
+            old, new = before.memory.load(base + offset, 8), after.memory.load(base + offset, 8)
+            if new is not old:
+                parts.append(((anchor, offset), new, 64))
+    terms = [as_term(term, width) for _, term, width in parts]
+    names = tuple(sorted({name for term in terms for name in term.variables}))
+    fields = tuple((key, width) for key, _, width in parts)
+    return Ending(leaf.decoded.address, fields, z3.Concat(z3.BitVecVal(0, 1), *map(to_z3, terms)), names)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What ``packed`` says in one concrete state."""
+class Valuation:
+    """One concrete state, and a choice for every undefined value."""
 
-    holds: bool
-    rflags: int
-    registers: tuple[int, ...]
-    memory: tuple[int, ...]
+    symbols: Mapping[str, Symbol]
+    before: CpuState
+    undefined: Callable[[Symbol], int]
 
+    def fields(self, end: Ending) -> dict[Key, int]:
+        """The fields of an ending."""
+        value = self.term(end.term, end.names)
+        result: dict[Key, int] = {}
+        for key, width in reversed(end.fields):
+            result[key] = value & mask(width)
+            value >>= width
+        return result
 
-def unpacked(value: int, anchors: int) -> Outcome:
-    memory = tuple(value >> 64 * index & mask(64) for index in reversed(range(anchors * len(SPAN))))
-    value >>= 64 * len(memory)
-    registers = tuple(value >> 64 * index & mask(64) for index in reversed(range(len(GPRS))))
-    value >>= 64 * len(GPRS)
-    rflags = 2
-    for name in reversed(FLAG_POSITIONS):
-        width = SYSTEM_REGISTERS[name]
-        rflags |= (value & mask(width)) << FLAG_POSITIONS[name]
-        value >>= width
-    return Outcome(value == 1, rflags, registers, memory)
+    def term(self, term: Any, names: Iterable[str]) -> int:
+        """The value of a z3 term in which only these symbols occur."""
+        symbols = [self.symbols[name] for name in names]
+        pairs = [(to_z3(symbol.term), z3.BitVecVal(self.symbol(symbol), symbol.width)) for symbol in symbols]
+        result = z3.simplify(z3.substitute(term, *pairs))
+        assert z3.is_bv_value(result), f"not a constant: {result}"
+        return int(result.as_long())
 
+    def symbol(self, symbol: Symbol) -> int:
+        """The value of a symbol."""
+        return self._symbol(symbol) & mask(symbol.width)
 
-def expected(state: CpuState, anchors: list[int]) -> Outcome:
-    memory = tuple(state.load(anchor + offset, 8) for anchor in anchors for offset in SPAN)
-    return Outcome(True, state.rflags, tuple(value for _, value in state.registers), memory)
-
-
-class Assignment:
-    """Values for every symbol: the state before, and Unicorn's choice of what is undefined."""
-
-    def __init__(self, explored: Explored, before: CpuState, undefined: Callable[[Symbol], int]) -> None:
-        self._before = before
-        self._undefined = undefined
-        self.pairs: list[tuple[Any, Any]] = []
-        for symbol in explored.symbols:
-            value = self._value(symbol) & mask(symbol.width)
-            self.pairs.append((to_z3(symbol.term), z3.BitVecVal(value, symbol.width)))
-
-    def evaluate(self, term: Any) -> int:
-        """The value of a z3 term."""
-        value = z3.simplify(z3.substitute(term, *self.pairs))
-        assert z3.is_bv_value(value), f"not a constant: {value}"
-        return int(value.as_long())
-
-    def _value(self, symbol: Symbol) -> int:
+    def _symbol(self, symbol: Symbol) -> int:
         if symbol.undefined_at is not None:
-            return self._undefined(symbol)
-        if symbol.otherwise is not None:  # a store that cannot have hit: the windows are apart
-            return self.evaluate(to_z3(symbol.otherwise))
+            return self.undefined(symbol)
+        if symbol.otherwise is not None:  # the store did not hit it: no two windows overlap
+            return self.term(to_z3(symbol.otherwise), symbol.otherwise.variables)
         if symbol.place is not None:
-            root = 0 if symbol.place.root is None else self.evaluate(to_z3(symbol.place.root))
-            return self._before.load(root + symbol.place.offset & mask(64), symbol.width // 8)
+            root = symbol.place.root
+            base = 0 if root is None else self.term(to_z3(root), root.variables)
+            return self.before.load(base + symbol.place.offset & mask(64), symbol.width // 8)
         if symbol.name in GPRS:
-            return self._before.register(symbol.name)
+            return self.before.register(symbol.name)
         if symbol.name.startswith("rflags."):
-            return self._before.rflags >> FLAG_POSITIONS[symbol.name[7:].lower()]
-        return {"gs_base": PERCPU}.get(symbol.name, 0)
+            return self.before.rflags >> FLAG_POSITIONS[symbol.name[7:].lower()]
+        return PERCPU if symbol.name == "gs_base" else 0
+
+
+def observed(after: CpuState, key: Key) -> int:
+    """What Unicorn has for a field."""
+    if key == "holds":
+        return 1
+    if isinstance(key, tuple):
+        return after.load(sum(key), 8)
+    if key in FLAG_POSITIONS:
+        return after.rflags >> FLAG_POSITIONS[key] & mask(SYSTEM_REGISTERS[key])
+    return after.register(key)
 
 
 def compare(image: Image, cpu: UnicornCpu, case: Case, index: int) -> list[str]:
     """Where the evaluator and Unicorn, or the evaluator and the manual, disagree."""
     symbol = image.symbol(f"case{index}")
     assert symbol is not None
-    explored = explore(image, case, symbol.address)
-    anchors = sorted({STACK, PERCPU} | {value for value in case.pins.values() if value in (BUFFER, SOURCE)})
+    endings, symbols = explore(image, case, symbol.address)
+    anchors = [*anchored(case).values(), PERCPU]
+    keys: list[Key] = [*GPRS, *FLAG_POSITIONS, *product(anchors, SPAN)]
     wrong = []
     for before in states(case.pins, case.direction, STATES, case.text):
         address, after = cpu.run(symbol.address, before)
-        truth = expected(after, anchors)
 
-        def choice(symbol: Symbol, flip: int, after: CpuState = after) -> int:
+        def choice(symbol: Symbol, after: CpuState = after) -> int:
             if symbol.register == "result":
                 assert case.result is not None
-                return after.register(case.result[0]) ^ flip
-            return after.rflags >> FLAG_POSITIONS[symbol.register] ^ flip
+                return after.register(case.result[0])
+            return after.rflags >> FLAG_POSITIONS[symbol.register]
 
-        given = Assignment(explored, before, lambda symbol: choice(symbol, 0))
-        there = {at: unpacked(given.evaluate(term), len(anchors)) for at, term in explored.leaves}
-        taken = [at for at, outcome in there.items() if outcome.holds]
+        given = Valuation(symbols, before, choice)
+        results = {end.address: given.fields(end) for end in endings}
+        taken = [at for at, result in results.items() if result["holds"]]
         if taken != [address]:
-            wrong.append(
-                f"{case.text}: Unicorn comes to {address:#x}, the evaluator to {taken} from {before}"
-            )
+            wrong.append(f"{case.text}: goes to {taken} and not to {address:#x}; {shown(before)}")
             continue
-        if there[address] != truth:
-            wrong.append(f"{case.text}: {difference(there[address], truth)} from {shown(before)}")
-        flipped = Assignment(explored, before, lambda symbol: choice(symbol, -1))
-        other = unpacked(flipped.evaluate(dict(explored.leaves)[address]), len(anchors))
-        open_flags = (other.rflags ^ there[address].rflags) & ~2
-        if open_flags != case.undefined(before):
-            manual = case.undefined(before)
-            wrong.append(
-                f"{case.text}: undefined flags {open_flags:#x}, in the manual {manual:#x} {shown(before)}"
-            )
-        open_registers = [
-            (name, left ^ right)
-            for name, left, right in zip(GPRS, other.registers, there[address].registers, strict=True)
-            if left != right
+        differing = [
+            f"{key} {results[address].get(key, observed(before, key)):#x} and not {observed(after, key):#x}"
+            for key in keys
+            if results[address].get(key, observed(before, key)) != observed(after, key)
         ]
-        may = case.result is not None and case.result[2](before)
-        allowed = [(case.result[0], mask(case.result[1]))] if may and case.result is not None else []
-        if open_registers != allowed or other.memory != there[address].memory:
-            wrong.append(
-                f"{case.text}: open results {open_registers}, in the manual {allowed} {shown(before)}"
-            )
+        if differing:
+            wrong.append(f"{case.text}: {', '.join(differing)}; {shown(before)}")
+        end = next(end for end in endings if end.address == address)
+        if (found := open_fields(end, given)) != (manual := undefined_fields(case, before)):
+            wrong.append(f"{case.text}: left open {found}, by the manual {manual}; {shown(before)}")
     return wrong
 
 
-def difference(found: Outcome, truth: Outcome) -> str:
-    parts = [
-        f"{name} {ours:#x} and not {theirs:#x}"
-        for name, ours, theirs in zip(GPRS, found.registers, truth.registers, strict=True)
-        if ours != theirs
-    ]
-    if found.rflags != truth.rflags:
-        parts.append(f"rflags {found.rflags:#x} and not {truth.rflags:#x}")
-    parts += [
-        f"word {index}: {ours:#x} and not {theirs:#x}"
-        for index, (ours, theirs) in enumerate(zip(found.memory, truth.memory, strict=True))
-        if ours != theirs
-    ]
-    return ", ".join(parts)
+def open_fields(end: Ending, given: Valuation) -> dict[Key, int]:
+    """The bits of each field that change with the complement of every undefined value."""
+    if all(given.symbols[name].undefined_at is None for name in end.names):
+        return {}
+    other = replace(given, undefined=lambda symbol: ~given.undefined(symbol))
+    first, second = given.fields(end), other.fields(end)
+    return {key: first[key] ^ second[key] for key in first if first[key] != second[key]}
+
+
+def undefined_fields(case: Case, before: CpuState) -> dict[Key, int]:
+    """The bits that the manual leaves undefined."""
+    flags = case.undefined(before)
+    found: dict[Key, int] = {name: 1 for name, position in FLAG_POSITIONS.items() if flags >> position & 1}
+    if case.result is not None and case.result[2](before):
+        found[case.result[0]] = mask(case.result[1])
+    return found
 
 
 def shown(state: CpuState) -> str:
@@ -244,7 +240,7 @@ def shown(state: CpuState) -> str:
 
 @pytest.mark.parametrize("part", range(16))
 def test_instructions_do_what_unicorn_does(image: Image, cpu: UnicornCpu, part: int) -> None:
-    """Registers, all flags, memory and the next address agree; exactly what the manual calls undefined is open."""
+    """Registers, flags, memory and the next address agree; exactly what the manual calls undefined is open."""
     wrong = [
         line
         for index, case in enumerate(cases())

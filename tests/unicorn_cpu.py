@@ -31,11 +31,15 @@ _TF, _DF = 0x100, 0x400
 _REGISTERS = tuple(getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS)
 _MASK64 = (1 << 64) - 1
 
-_CORNERS = tuple(
-    value & _MASK64
-    for power in (0, 7, 8, 15, 16, 31, 32, 63)
-    for value in ((1 << power) - 1, 1 << power, -1 << power, ~(1 << power))
-) + (0x5555555555555555, 0xAAAAAAAAAAAAAAAA, 0x0101010101010101, 0x8080808080808080, 0x80000000FFFFFFFF)
+_POWERS = (0, 7, 8, 15, 16, 31, 32, 63)
+_CORNERS = (
+    *(
+        value & _MASK64
+        for power in _POWERS
+        for value in ((1 << power) - 1, 1 << power, -1 << power, ~(1 << power))
+    ),
+    *(0x5555555555555555, 0xAAAAAAAAAAAAAAAA, 0x0101010101010101, 0x8080808080808080, 0x80000000FFFFFFFF),
+)
 _COUNTS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 255)
 
 

@@ -50,6 +50,8 @@ def _wishes(entry: Entry) -> list[tuple[Term, int]]:
     stacks = 0
     for region in layout.known.values():
         assert region.root is not None, "known regions have roots"
+        if region.kind == "below":
+            continue
         if region.kind == "stack":
             wishes.append((region.root, _NICE_STACK + stacks * 0x4000))
             stacks += 1

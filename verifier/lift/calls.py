@@ -16,7 +16,7 @@ from verifier.lift.flags import ARITHMETIC
 from verifier.lift.memory import RegionId, linear
 from verifier.lift.state import State
 from verifier.model import Location
-from verifier.terms import Term, add
+from verifier.terms import add
 
 CALLER_SAVED = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 """Registers that a callee may change (System V AMD64 psABI, 3.2.1)."""
@@ -38,8 +38,7 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     origin = f"call to {callee} at {where}"
     symbols = state.shared.layout.symbols
     state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
-    root, offset = linear(state.gprs["rsp"])
-    state.memory.havoc(call, origin, _keeps(state, root, offset))
+    state.memory.havoc(call, origin, _keeps(state))
     for name in CALLER_SAVED:
         state.gprs[name] = symbols.make(
             f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name
@@ -60,16 +59,23 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     return call
 
 
-def _keeps(state: State, root: Term | None, rsp_offset: int) -> Callable[[RegionId, int], bool]:
+def _keeps(state: State) -> Callable[[RegionId, int], bool]:
+    """Which written words survive: those between the stack pointer and the frame, or a stack's top.
+
+    A stack that RSP has left keeps what was above RSP when it left.
+    """
     layout = state.shared.layout
+    root, rsp_offset = linear(state.gprs["rsp"])
+    floors = dict(state.floors)
+    here = None if root is None else layout.known.get(root.hash())
+    if here is not None:
+        floors[here] = rsp_offset
 
     def keep(region: RegionId, offset: int) -> bool:
-        if region.root is None or root is None or region.root is not root:
+        floor = floors.get(region)
+        if floor is None or region.kind not in ("frame-stack", "stack", "below"):
             return False
-        if region.kind == "frame-stack":
-            kept = rsp_offset <= offset < layout.frame_offset
-        else:
-            kept = region.kind == "stack" and offset >= rsp_offset
+        kept = floor <= offset and (region.kind != "frame-stack" or offset < layout.frame_offset)
         if kept:
             state.shared.assumptions.add("calls-own-stack")
         return kept

@@ -18,6 +18,7 @@ from verifier.isa.machine import NotModelled
 from verifier.lift import calls, corrections, vex
 from verifier.lift.decode import Decoded, decode
 from verifier.lift.flags import UnknownThunk
+from verifier.lift.memory import linear
 from verifier.lift.order import Order
 from verifier.lift.state import State, Trap
 from verifier.model import Image, Location, Reason
@@ -27,6 +28,8 @@ from verifier.terms import Term, Truth, as_term, concrete, decided, land, lnot
 LeafKind = Literal["exit", "trap", "external", "return", "problem"]
 MAX_CASES = 16
 """A computed jump may have this many constant targets."""
+MAX_CARVED = 0x4000
+"""A stack pointer lowered by at most so many bytes is still on its stack."""
 MAX_DEPTH = 64
 """Nesting depth of followed calls."""
 
@@ -321,11 +324,27 @@ class Explorer:
 
     def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
         state.decoded = decoded
+        self._carve(before, state)
         state.boundary()
         if self.observe is not None:
             self.observe(decoded, before, state, note)
         state.address = target
         self._push(state)
+
+
+    def _carve(self, before: State, state: State) -> None:
+        """Notice an aligned or otherwise lowered stack pointer that is still on the kernel's stack."""
+        old, new = before.gprs["rsp"], state.gprs["rsp"]
+        if old is new or before.window is not None:
+            return
+        root, _ = linear(new)
+        if root is None or root.hash() in state.shared.layout.known or state.shared.layout.symbols.of(root):
+            return
+        if not root.variables & (linear(old)[0].variables if linear(old)[0] is not None else frozenset()):
+            return
+        distance = as_term(old, 64) - new
+        if self.solver.check(*state.path, distance.UGT(MAX_CARVED)) == "unsat":
+            state.carve(old, new)
 
 
 def before_exit(before: State, after: State) -> State:

@@ -25,7 +25,9 @@ from verifier.lift.symbols import Place, Symbols
 from verifier.model import Image
 from verifier.terms import Term, Truth, as_term, concrete, select
 
-RegionKind = Literal["frame-stack", "percpu", "fs", "stack", "image", "constant", "extern", "unknown"]
+RegionKind = Literal[
+    "frame-stack", "percpu", "fs", "stack", "below", "image", "constant", "extern", "unknown"
+]
 _SIGN = 1 << 63
 
 
@@ -53,18 +55,29 @@ class Havoc:
 
 @dataclass(frozen=True, slots=True)
 class Maybe:
-    """A store that may or may not have hit: ``hits`` "all" but ``spared``, or only "unknown" regions."""
+    """A store that may or may not have hit.
+
+    ``hits`` is "all" regions but ``spared``; only "unknown" ones; or "dead":
+    the words of ``spared`` that lie below the offset ``limit``.
+    """
 
     mark: str
     origin: str
-    hits: Literal["all", "unknown"]
+    hits: Literal["all", "unknown", "dead"]
     spared: RegionId
+    limit: int = 0
 
-    def applies(self, region: RegionId) -> bool:
-        """Whether words of that region may have changed."""
-        if region == self.spared or not region.writable:
+    def applies(self, region: RegionId, offset: int) -> bool:
+        """Whether that word may have changed."""
+        if not region.writable:
             return False
-        return self.hits == "all" or region.kind == "unknown"
+        match self.hits:
+            case "all":
+                return region != self.spared
+            case "unknown":
+                return region.kind == "unknown" and region != self.spared
+            case "dead":
+                return region == self.spared and offset < self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +128,9 @@ class Layout:
     """What every state of an exploration shares: the image, the symbols and the known roots.
 
     ``slot_names`` maps an offset from the frame root to a slot's name;
-    ``frame_offset`` is the frame base's offset from its root.
+    ``frame_offset`` is the frame base's offset from its root. ``ceilings``
+    has, for each "below" region, the offset from which on it may overlap the
+    stack that it was carved from.
     """
 
     image: Image
@@ -124,6 +139,7 @@ class Layout:
     slot_names: dict[int, str] = field(default_factory=dict)
     frame_offset: int = 0
     unknown: dict[int, RegionId] = field(default_factory=dict)
+    ceilings: dict[RegionId, int] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
     def add_root(self, root: Term, kind: RegionKind, key: str) -> RegionId:
@@ -137,7 +153,10 @@ class Layout:
         root, offset = linear(address)
         if root is None:
             return self._absolute(offset & (2 * _SIGN - 1))
-        found = self.known.get(root.hash()) or self.unknown.get(root.hash())
+        found = self.known.get(root.hash())
+        if found is not None and offset + 8 > self.ceilings.get(found, offset + 8):
+            found = None
+        found = found or self.unknown.get(root.hash())
         if found is None:
             symbol = self.symbols.of(root)
             key = symbol.name if symbol is not None else f"pointer{len(self.unknown) + 1}"
@@ -166,7 +185,7 @@ class Layout:
                 return f"gs:[{offset:#x}]"
             case "fs":
                 return f"fs:[{offset:#x}]"
-            case "stack":
+            case "stack" | "below":
                 return f"{region.key}->[{offset:+#x}]"
             case "image" | "constant":
                 named = self.image.symbol_before(offset)
@@ -209,7 +228,7 @@ class Memory:
                     return symbols.make(
                         f"{call}:{name}", 64, "havoc", origin=origin, place=place, call=call
                     )
-                case Maybe() as maybe if maybe.applies(region):
+                case Maybe() as maybe if maybe.applies(region, offset):
                     before = self._initial(region, offset, history[:index])
                     return symbols.make(
                         f"{maybe.mark}:{name}", 64, "havoc", origin=maybe.origin, otherwise=before
@@ -277,13 +296,17 @@ class Memory:
     def _maybe(self, marker: Maybe) -> None:
         """Turn every word that the store may have hit into an approximated symbol."""
         for region, words in self.words.items():
-            if marker.applies(region):
-                for offset, before in words.items():
+            for offset, before in words.items():
+                if marker.applies(region, offset):
                     name = f"{marker.mark}:{self.layout.name(region, offset)}"
                     words[offset] = self.layout.symbols.make(
                         name, 64, "havoc", origin=marker.origin, otherwise=before
                     )
         self.history = (*self.history, marker)
+
+    def abandon(self, region: RegionId, limit: int, mark: str) -> None:
+        """A stack carved out below ``limit`` of a region may overwrite what lies there."""
+        self._maybe(Maybe(mark, "a stack carved out of this one", "dead", region, limit))
 
     def havoc(self, call: str, origin: str, keep: Callable[[RegionId, int], bool]) -> None:
         """Make every writable word arbitrary but for those written words that ``keep`` accepts."""

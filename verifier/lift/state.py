@@ -18,6 +18,7 @@ from verifier.isa.machine import SYSTEM_REGISTERS, NotModelled
 from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Joined, Thunk
 from verifier.lift.memory import Layout, Memory, RegionId, linear
+from verifier.lift.symbols import Symbol
 from verifier.model import GPRS, Location
 from verifier.terms import Term, Truth, add, as_term, bits, eq, select, land, lnot, lor
 
@@ -64,7 +65,7 @@ class State:
     """One symbolic machine state; it implements ``verifier.isa.machine.Machine``."""
 
     __slots__ = (
-        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "gprs", "memory", "path", "released",
+        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "gprs", "memory", "path", "released",
         "shadowed", "shared", "system", "traps", "visits", "window",
     )  # fmt: skip
 
@@ -86,6 +87,7 @@ class State:
         self.traps: list[Trap] = []
         self.visits: dict[int, int] = {}
         self.decoded: Decoded | None = None
+        self.floors: dict[RegionId, int] = {}
 
     def copy(self) -> State:
         """An independent copy."""
@@ -97,6 +99,7 @@ class State:
         other.window, other.shadowed, other.events = self.window, self.shadowed, self.events
         other.released, other.traps = dict(self.released), list(self.traps)
         other.visits, other.decoded = dict(self.visits), self.decoded
+        other.floors = dict(self.floors)
         return other
 
     # The Machine protocol.
@@ -221,13 +224,31 @@ class State:
         """Book-keeping at the instruction boundary behind the current instruction."""
         root, offset = linear(self.gprs["rsp"])
         region = self._stack_region(root)
-        if region is not None and region.kind == "frame-stack":
-            self._release(offset)
+        if region is not None:
+            self.floors[region] = offset
+            if region.kind == "frame-stack":
+                self._release(offset)
         self.window = None if region is not None else (root if root is not None else as_term(0, 64))
         if self.window is not None:
             enabled = eq(self.system["if"], 1)
             self.record("irq", land(enabled, lnot(self.shadowed)), "interrupts are enabled behind this instruction")
         self.shadowed = False
+
+    def carve(self, old: Term, new: Term) -> None:
+        """RSP went from ``old``, on a kernel stack, down to ``new`` by a bounded but unknown distance.
+
+        What lies below ``new`` is a region of its own; what lay below ``old``
+        may be overwritten from now on.
+        """
+        layout = self.shared.layout
+        region, limit = layout.resolve(old)
+        root, ceiling = linear(new)
+        if root is None or root.hash() in layout.known or region.kind == "unknown":
+            return
+        self.memory.abandon(region, limit, f"carve@{_short(self.here())}")
+        self.floors[region] = max(limit, self.floors.get(region, limit))
+        layout.unknown.pop(root.hash(), None)
+        layout.ceilings[layout.add_root(root, "below", f"rsp@{_short(self.here())}")] = ceiling
 
     def _stack_region(self, root: Term | None) -> RegionId | None:
         """The kernel stack region that RSP points into, or None when RSP is not the kernel's."""
@@ -236,12 +257,12 @@ class State:
         layout = self.shared.layout
         known = layout.known.get(root.hash())
         if known is not None:
-            return known if known.kind in ("frame-stack", "stack", "percpu") else None
-        symbol = layout.symbols.of(root)
-        if symbol is not None and symbol.place and symbol.place.region in ("percpu", "image", "extern"):
+            return known if known.kind in ("frame-stack", "stack", "below", "percpu") else None
+        words = loaded_from(root, layout)
+        if words and all(word.place and word.place.region in ("percpu", "image", "extern") for word in words):
             self.shared.assumptions.add("stack-pointers")
             layout.unknown.pop(root.hash(), None)
-            return layout.add_root(root, "stack", symbol.name)
+            return layout.add_root(root, "stack", words[-1].name)
         return None
 
     def _release(self, rsp_offset: int) -> None:
@@ -289,6 +310,10 @@ class State:
             merged.released[name] = _pick(condition, self.released[name], other.released[name], 64)
         merged.shadowed = lor(land(condition, self.shadowed), land(lnot(condition), other.shadowed))
         merged.events = _join_events(self.events, other.events, land(*mine), land(*theirs))
+        merged.floors = {
+            region: max(floors[region] for floors in (self.floors, other.floors) if region in floors)
+            for region in {**self.floors, **other.floors}
+        }
         merged.visits = {
             address: max(self.visits.get(address, 0), other.visits.get(address, 0))
             for address in {**self.visits, **other.visits}
@@ -321,6 +346,21 @@ def _short(location: Location) -> str:
     if location.file is not None and location.line:
         return f"{location.file}:{location.line}+{location.address & 0xFFF:x}"
     return f"{location.symbol}+{location.offset:#x}" if location.symbol else f"{location.address:#x}"
+
+
+def loaded_from(term: Term, layout: Layout) -> tuple[Symbol, ...]:
+    """The memory words that a term is put together from, byte for byte; empty if it is anything else."""
+    match term.op:
+        case "BVS":
+            symbol = layout.symbols.of(term)
+            return (symbol,) if symbol is not None and symbol.place is not None else ()
+        case "Extract":
+            return loaded_from(term.args[2], layout)
+        case "Concat":
+            parts = [loaded_from(part, layout) for part in term.args]
+            return tuple(word for part in parts for word in part) if all(parts) else ()
+        case _:
+            return ()
 
 
 def _is(term: Term, symbol: Term) -> Truth:
