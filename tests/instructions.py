@@ -35,6 +35,9 @@ class Case:
     ``pins`` gives registers a value, ``constants`` names those of them that the
     evaluator must know as constants too (a repeat count). ``direction`` is DF.
     ``result`` is (register, width, condition) where a result may be undefined.
+    ``untouched`` is a register that keeps its value when ZF is 0, although
+    Unicorn 2.1.4 clears its upper half: the 32-bit destination of a CMPXCHG
+    that does not match. (QEMU corrected that later; an AMD EPYC keeps it.)
     """
 
     text: str
@@ -43,6 +46,7 @@ class Case:
     constants: frozenset[str] = frozenset()
     direction: int = 0
     result: tuple[str, int, Callable[[CpuState], bool]] | None = None
+    untouched: str | None = None
 
 
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
@@ -54,6 +58,7 @@ _NAMES = {
     32: ["eax ebx ecx edx esi edi ebp r9d".split(), "r8d r14d esi eax r15d ecx r10d ebp".split()],
     64: ["rax rbx rcx rdx rsi rdi rbp r9".split(), "r8 r14 rsi rax r15 rcx r10 rbp".split()],
 }
+FULL = {name: f"r{name[1:]}" if name[0] == "e" else name[:-1] for pool in _NAMES[32] for name in pool}
 _SERIAL = count()
 
 
@@ -156,22 +161,24 @@ def bit_cases() -> Iterator[Case]:
             yield Case(f"{operation} ${offset}, {registers(width)[0]}", undefined)
         place, pins = next(memory)
         yield Case(f"{operation} ${width - 3}, {place}", undefined, pins)
+    # An undefined 32-bit result leaves all 64 bits open: an AMD EPYC keeps the upper half, Unicorn clears it.
     for name, width in product(("bsf", "bsr"), WIDTHS[1:]):
         undefined, operation = always(CF | OF | SF | AF | PF), name + SUFFIX[width]
         source, target = {16: ("dx", "ax"), 32: ("r9d", "eax"), 64: ("rbx", "rax")}[width]
         full = {"dx": "rdx", "r9d": "r9", "rbx": "rbx"}[source]
+        open_width = 16 if width == 16 else 64
 
         def is_zero(state: CpuState, name: str = full, bits: int = width) -> bool:
             return state.register(name) & ((1 << bits) - 1) == 0
 
-        yield Case(f"{operation} %{source}, %{target}", undefined, result=("rax", width, is_zero))
+        yield Case(f"{operation} %{source}, %{target}", undefined, result=("rax", open_width, is_zero))
         text = f"mov $0, %{source}; {operation} %{source}, %{target}"
-        yield Case(text, undefined, result=("rax", width, lambda _: True))
+        yield Case(text, undefined, result=("rax", open_width, lambda _: True))
 
         def is_empty(state: CpuState, size: int = width // 8) -> bool:
             return state.load(state.register("rsp") + 8, size) == 0
 
-        yield Case(f"{operation} 8(%rsp), %{target}", undefined, result=("rax", width, is_empty))
+        yield Case(f"{operation} 8(%rsp), %{target}", undefined, result=("rax", open_width, is_empty))
 
 
 def exchange_cases() -> Iterator[Case]:
@@ -179,7 +186,8 @@ def exchange_cases() -> Iterator[Case]:
     for width in WIDTHS:
         for name in ("xchg", "xadd", "cmpxchg"):
             left, right = registers(width)
-            yield Case(f"{name}{SUFFIX[width]} {left}, {right}")
+            kept = FULL[right[1:]] if (name, width) == ("cmpxchg", 32) else None
+            yield Case(f"{name}{SUFFIX[width]} {left}, {right}", untouched=kept)
             place, pins = next(memory)
             yield Case(f"{name}{SUFFIX[width]} {left}, {place}", none, pins)
             yield Case(f"lock {name}{SUFFIX[width]} {right}, 0x20(%rsp)")
@@ -234,7 +242,7 @@ def move_cases() -> Iterator[Case]:
     for name in "cbtw cwtl cltq cwtd cltd cqto".split():
         yield Case(name)
     for place in ("8(%rsp)", "-1(%rax,%rbx,8)", "(,%rcx,4)", "0x7fffffff(%rdi)", "0(%rip)"):
-        for target in ("%rdx", "%esi", "%r9w"):
+        for target in ("%rdx", "%esi"):
             yield Case(f"lea {place}, {target}")
     yield Case("nop; nopw 0x10(%rax,%rax,1); xchg %ax, %ax")
 

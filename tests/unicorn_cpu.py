@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import unicorn
@@ -26,7 +26,7 @@ ANCHORS = (STACK, BUFFER, SOURCE, PERCPU)
 ARITHMETIC = 0x8D5
 """CF, PF, AF, ZF, SF and OF."""
 CF, PF, AF, ZF, SF, OF = 0x1, 0x4, 0x10, 0x40, 0x80, 0x800
-_FREE_FLAGS = ARITHMETIC | 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x200000  # IF, IOPL, NT, AC and ID
+_FREE_FLAGS = ARITHMETIC | 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x380000  # IF, IOPL, NT, AC, VIF, VIP, ID
 _TF, _DF = 0x100, 0x400
 _REGISTERS = tuple(getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS)
 _MASK64 = (1 << 64) - 1
@@ -54,6 +54,10 @@ class CpuState:
     def register(self, name: str) -> int:
         """The 64-bit value of a GPR."""
         return self.registers[GPRS.index(name)][1]
+
+    def with_register(self, name: str, value: int) -> CpuState:
+        """The same state but for one GPR."""
+        return replace(self, registers=tuple((n, value if n == name else v) for n, v in self.registers))
 
     def load(self, address: int, size: int) -> int:
         """Little-endian memory within a window."""

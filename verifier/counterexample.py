@@ -19,9 +19,9 @@ from verifier.minimise import cares, least, place
 from verifier.model import FRAME_WORDS, GPRS, Config, Counterexample, Field, Image, Input, Location, OutcomeView
 from verifier.obligations import exit_view
 from verifier.outcomes import TF, ExitView, Outcome
-from verifier.prove import Answer, config_condition
+from verifier.prove import Answer, config_condition, exactness
 from verifier.solver import Model, Solver
-from verifier.terms import Term, Truth, decided, land
+from verifier.terms import Term, Truth, decided, eq, land
 from verifier.trace import Trace, follow
 
 
@@ -70,9 +70,12 @@ def _variables(entry: Entry, truths: Sequence[Truth]) -> list[Symbol]:
     for truth in truths:
         if decided(truth) is None:
             names |= truth.variables
-    return sorted((symbol for symbol in entry.state.shared.layout.symbols if symbol.name in names), key=_sort_key)
+    known = entry.state.shared.layout.symbols
+    free = [symbol for symbol in known if symbol.name in names and symbol.otherwise is None]
+    return sorted((symbol for symbol in free if symbol.name not in _CONFIGURATION), key=_sort_key)
 
 
+_CONFIGURATION = ("cpu.la57", "cpu.amd")
 _KINDS = ("frame", "register", "machine", "memory", "havoc")
 
 
@@ -85,22 +88,28 @@ def _sort_key(symbol: Symbol) -> tuple[int, int, str]:
 
 
 def concrete_machine(
-    setting: Setting, config: Config, query: Sequence[Truth]
+    setting: Setting, config: Config, query: Sequence[Truth], known: Sequence[Input] = ()
 ) -> tuple[Model, tuple[Input, ...]] | None:
-    """The least machine that satisfies a query under a configuration, and its inputs that matter."""
+    """The least machine that satisfies a query under a configuration, and its inputs that matter.
+
+    No store with an unknown address hits anything in it. ``known`` are the
+    inputs of a machine found under another configuration: with them only a
+    machine that has the same ones will do.
+    """
     entry, solver = setting.entry, setting.solver
-    premises = [config_condition(entry, config)]
+    registry = entry.state.shared.layout.symbols
+    premises = [config_condition(entry, config), *exactness(registry)]
+    premises += [eq(symbol.term, one.value) for one in known if (symbol := registry.find(one.name)) is not None]
     placed = place(solver, [*premises, *query], _wishes(entry))
-    symbols = _variables(entry, [*setting.constraints, *query])
-    symbols = [symbol for symbol in symbols if symbol.name not in ("cpu.la57", "cpu.amd")]
+    symbols = _variables(entry, [*setting.constraints, *premises, *query])
     values = least(solver, [*premises, *placed, *query], symbols)
     if values is None:
         return None
-    fixed = [symbol.term == values[symbol.name] for symbol in symbols]
+    fixed = [eq(symbol.term, values[symbol.name]) for symbol in symbols]
     model = solver.model(*premises, *placed, *query, *fixed)
-    if model is None:
-        return None
-    candidates = [symbol for symbol in _variables(entry, query) if symbol.name in values]
+    if model is None or known:
+        return None if model is None else (model, tuple(known))
+    candidates = _variables(entry, query)
     matter = cares(solver, premises, land(*query), candidates, values)
     return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
 
@@ -113,12 +122,12 @@ def _input(symbol: Symbol, value: int) -> Input:
             return Input(symbol.name, value, kind, symbol.origin)
 
 
-def build(setting: Setting, answer: Answer) -> Counterexample | None:
+def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Counterexample | None:
     """The counterexample of a violated answer; None if there is no such machine after all.
 
-    ``replayed`` is False where the emulator does not end in the predicted state.
+    With ``known`` only the machine with these inputs will do. ``replayed`` is False where the emulator does not end in the predicted state.
     """
-    found = concrete_machine(setting, answer.config, answer.query)
+    found = concrete_machine(setting, answer.config, answer.query, known)
     if found is None:
         return None
     model, inputs = found

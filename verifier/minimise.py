@@ -77,12 +77,7 @@ def cares(
     values: dict[str, int],
 ) -> tuple[Symbol, ...]:
     """The symbols whose values matter: dropped are those without which the rest still forces the conclusion."""
-    kept = list(symbols)
     with solver.scope():
         solver.assume(*premises, lnot(conclusion))
-        for symbol in reversed(symbols):
-            rest = [other for other in kept if other is not symbol]
-            fixed = [eq(other.term, as_term(values[other.name], other.width)) for other in rest]
-            if solver.check(*fixed) == "unsat":
-                kept = rest
-    return tuple(kept)
+        fixed = [eq(symbol.term, as_term(values[symbol.name], symbol.width)) for symbol in symbols]
+        return tuple(symbols[index] for index in solver.dropping(fixed))

@@ -153,8 +153,7 @@ def _judge_entry(
 ) -> None:
     entry = build_entry(image, contract, start.address, _locator(image))
     solver = Solver(entry.constraints, budget)
-    explorer = Explorer(image, solver, contract.interrupts_after_call.value, bounds)
-    found = explorer.run(entry.state.copy())
+    explorer, found = _explore(image, entry, solver, contract, bounds)
     clock.lap("explore")
     shared = entry.state.shared
     by_site: dict[int, list[Leaf]] = defaultdict(list)
@@ -179,7 +178,7 @@ def _judge_entry(
         whole.sites.append(_site(setting, start, paths, answers, problems, whole))
         clock.lap("explain")
     if not by_site and not problems:
-        whole.reasons.append(_nothing_reached(image, start, found))
+        whole.reasons.append(_nothing_reached(image, start, explorer))
     whole.used |= shared.assumptions
     if len(shared.layout.used - {"constant"}) > 1:
         whole.used |= {"regions-disjoint", "image-mapped"}
@@ -190,6 +189,20 @@ def _judge_entry(
         ("leaves", len(found.leaves)), ("solver queries", solver.statistics.queries),
     ):  # fmt: skip
         whole.statistics[name] += count
+
+
+def _explore(
+    image: Image, entry: Entry, solver: Solver, contract: Contract, bounds: Bounds
+) -> tuple[Explorer, Exploration]:
+    """Explore until no pointer turns out to be a stack after it was used as an unknown one."""
+    layout = entry.state.shared.layout
+    while True:
+        layout.promoted = False
+        layout.symbols.forget_approximations()
+        explorer = Explorer(image, solver, contract.interrupts_after_call.value, bounds)
+        found = explorer.run(entry.state.copy())
+        if not layout.promoted:
+            return explorer, found
 
 
 def _problems(found: Exploration, entry: Entry, solver: Solver, whole: _Judgement) -> list[Reason]:
@@ -208,12 +221,12 @@ def _problems(found: Exploration, entry: Entry, solver: Solver, whole: _Judgemen
     return reasons
 
 
-def _nothing_reached(image: Image, start: Entrance, found: Exploration) -> Reason:
+def _nothing_reached(image: Image, start: Entrance, explorer: Explorer) -> Reason:
     sites = sysret_sites(image)
     text = f"no path from {start.name} reaches a SYSRET"
     if not sites:
         return Reason("no-sysret", f"{text}: the file has none", "verify the file that holds the exit path")
-    if any(site.address in found.addresses for site in sites):
+    if any(site.address in explorer.order.successors for site in sites):
         return Reason("vacuous", f"{text}: no machine meets the conditions on the way", "mend the contradicting checks")
     return Reason("no-sysret", text, "choose another --entry")
 
@@ -316,19 +329,29 @@ def _clause_results(
 def _violations(setting: Setting, identifier: str, answers: list[Answer]) -> list[ClauseResult]:
     """Counterexamples, one for all configurations in which the same machine fails."""
     results: list[ClauseResult] = []
-    found: dict[tuple[Input, ...], tuple[Counterexample, list[Config]]] = {}
+    found: list[tuple[Counterexample, list[Config]]] = []
     for answer in answers:
+        if any(_fails_too(setting, answer, example, configs) for example, configs in found):
+            continue
         example = build(setting, answer)
         if example is None or not example.replayed:
             note = example.replay_note if example is not None else "the solver found no least machine"
-            results.append(
-                ClauseResult(identifier, "unknown", (answer.config,), f"replay-disagrees: {note}", example)
-            )
-            continue
-        found.setdefault(example.inputs, (example, []))[1].append(answer.config)
-    for example, configs in found.values():
+            text = f"replay-disagrees: {note}"
+            results.append(ClauseResult(identifier, "unknown", (answer.config,), text, example))
+        else:
+            found.append((example, [answer.config]))
+    for example, configs in found:
         results.append(ClauseResult(identifier, "violated", tuple(configs), None, example))
     return results
+
+
+def _fails_too(setting: Setting, answer: Answer, example: Counterexample, configs: list[Config]) -> bool:
+    """Whether the same machine fails under this configuration as well; if so it is noted."""
+    other = build(setting, answer, example.inputs)
+    if other is None or not other.replayed:
+        return False
+    configs.append(answer.config)
+    return True
 
 
 def _verdict(whole: _Judgement) -> Verdict:

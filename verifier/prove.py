@@ -33,7 +33,7 @@ class Answer:
     """The answer for one clause under one configuration.
 
     For "violated", ``query`` holds what a counterexample satisfies beside the
-    entry assumptions and the configuration, on the path ``path``.
+    entry assumptions, the configuration and ``exactness``, on the path ``path``.
     """
 
     clause: Clause
@@ -165,7 +165,7 @@ def _judge(
             worst = Answer(clause, config, "unknown", "solver-unknown", text)
             continue
         if not exact or solver.check(condition, *query, *exact) == "sat":
-            return Answer(clause, config, "violated", path=path, query=(*query, *exact))
+            return Answer(clause, config, "violated", path=path, query=query)
         origins = sorted(
             {symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin}
         )

@@ -7,7 +7,7 @@ each query is the terms themselves, converted and handed to one z3 solver.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,6 +66,33 @@ class Solver:
             yield
         finally:
             self._solver.pop()
+
+    def dropping(self, truths: Sequence[Truth]) -> tuple[int, ...]:
+        """Indices of truths that stay when each that is not needed for a contradiction is dropped, last first.
+
+        Under the assumptions all of them together must be contradictory;
+        otherwise all stay. The result does not depend on which core z3 finds.
+        """
+        names = [z3.Bool(f"!{index}") for index in range(len(truths))]
+        with self.scope():
+            for name, truth in zip(names, truths, strict=True):
+                self._solver.add(z3.Implies(name, to_z3(truth)))
+            kept = list(range(len(truths)))
+            core = self._core(names)
+            if core is None:
+                return tuple(kept)
+            for index in reversed(range(len(truths))):
+                rest = [other for other in kept if other != index]
+                smaller = core if index not in core else self._core([names[other] for other in rest])
+                if smaller is not None:
+                    kept, core = rest, smaller
+            return tuple(kept)
+
+    def _core(self, names: Sequence[Any]) -> frozenset[int] | None:
+        self.statistics.queries += 1
+        if self._solver.check(*names) != z3.unsat:
+            return None
+        return frozenset(int(str(name)[1:]) for name in self._solver.unsat_core())
 
     def check(self, *truths: Truth) -> Answer:
         """Whether all of the truths can hold together under the assumptions."""

@@ -130,7 +130,9 @@ class Layout:
     ``slot_names`` maps an offset from the frame root to a slot's name;
     ``frame_offset`` is the frame base's offset from its root. ``ceilings``
     has, for each "below" region, the offset from which on it may overlap the
-    stack that it was carved from.
+    stack that it was carved from. ``promoted`` is set when a root turns out to
+    be a stack after it was used as an unknown pointer: the exploration is then
+    repeated, knowing it.
     """
 
     image: Image
@@ -141,11 +143,14 @@ class Layout:
     unknown: dict[int, RegionId] = field(default_factory=dict)
     ceilings: dict[RegionId, int] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    promoted: bool = False
 
     def add_root(self, root: Term, kind: RegionKind, key: str) -> RegionId:
         """Declare a root as the base of a known region."""
         region = RegionId(kind, key, root)
         self.known[root.hash()] = region
+        if self.unknown.pop(root.hash(), None) is not None:
+            self.promoted = True
         return region
 
     def resolve(self, address: Term) -> tuple[RegionId, int]:
@@ -218,8 +223,6 @@ class Memory:
         return self._initial(region, offset, self.history) if written is None else written
 
     def _initial(self, region: RegionId, offset: int, history: tuple[Marker, ...]) -> Term:
-        if region.kind == "constant":
-            return self._constant(region, offset)
         symbols, place = self.layout.symbols, Place(region.root, offset, region.kind)
         name = self.layout.name(region, offset)
         for index in range(len(history) - 1, -1, -1):
@@ -244,23 +247,23 @@ class Memory:
         )
         return symbols.make(name, 64, kind, place=place)
 
-    def _constant(self, region: RegionId, offset: int) -> Term:
-        """Eight bytes of a read-only section; bytes outside it or with an open relocation are arbitrary."""
+    def _constant(self, region: RegionId, address: int, size: int) -> Term:
+        """``size`` bytes of a read-only section; arbitrary if they leave it or a relocation is open."""
         image = self.layout.image
-        section = image.section_at(offset) or image.section_at(offset + 7)
-        assert section is not None, "a constant region has a section"
-        open_fields = any(not found.applied for found in image.relocations_in(offset, 8))
-        start = offset - section.address
-        if open_fields or start < 0 or start + 8 > section.size:
-            return self.layout.symbols.make(
-                self.layout.name(region, offset), 64, "memory", place=Place(None, offset, "constant")
-            )
-        return as_term(int.from_bytes(section.data[start : start + 8], "little"), 64)
+        section = image.section_at(address)
+        open_fields = any(not found.applied for found in image.relocations_in(address, size))
+        start = address - (section.address if section is not None else 0)
+        if section is None or open_fields or start + size > len(section.data):
+            name = f"{self.layout.name(region, address)}/{size}"
+            return self.layout.symbols.make(name, size * 8, "memory", place=Place(None, address, "constant"))
+        return as_term(int.from_bytes(section.data[start : start + size], "little"), size * 8)
 
     def load(self, address: Term, size: int) -> Term:
         """The ``8 * size``-bit content of ``size`` bytes (1 to 8) at a 64-bit address."""
         region, offset = self.layout.resolve(address)
         self.layout.used.add(region.kind)
+        if region.kind == "constant":
+            return self._constant(region, offset, size)
         first = offset & ~7
         low = (offset - first) * 8
         word = self.word(region, first)

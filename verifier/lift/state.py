@@ -247,7 +247,6 @@ class State:
             return
         self.memory.abandon(region, limit, f"carve@{_short(self.here())}")
         self.floors[region] = max(limit, self.floors.get(region, limit))
-        layout.unknown.pop(root.hash(), None)
         layout.ceilings[layout.add_root(root, "below", f"rsp@{_short(self.here())}")] = ceiling
 
     def _stack_region(self, root: Term | None) -> RegionId | None:
@@ -261,7 +260,6 @@ class State:
         words = loaded_from(root, layout)
         if words and all(word.place and word.place.region in ("percpu", "image", "extern") for word in words):
             self.shared.assumptions.add("stack-pointers")
-            layout.unknown.pop(root.hash(), None)
             return layout.add_root(root, "stack", words[-1].name)
         return None
 

@@ -62,6 +62,10 @@ class Symbols:
         """The symbol of that name."""
         return self._known.get(name)
 
+    def forget_approximations(self) -> None:
+        """Drop the approximated symbols: the exploration that made them is repeated with better knowledge."""
+        self._known = {name: symbol for name, symbol in self._known.items() if symbol.otherwise is None}
+
     def make(
         self,
         name: str,

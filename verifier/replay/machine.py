@@ -16,6 +16,9 @@ What else Unicorn 2.1.4 gets wrong for this purpose, and what is done about it:
   one that nobody gave a value stops the run.
 * CPUID and the like return values of their own, HLT falls through, INT and
   SYSCALL look for a handler that is not there: ``opcode.refused``.
+* A 32-bit CMPXCHG that does not match clears the upper half of a register
+  destination, which hardware leaves alone. Not corrected: the replay then
+  disagrees, and nothing is claimed.
 * There are no descriptors. A selector that is moved to a segment register finds
   a flat data segment with its own RPL.
 * Segment limits, page permissions and SMAP are not enforced, except that a
