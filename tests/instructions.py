@@ -260,9 +260,7 @@ def condition_cases() -> Iterator[Case]:
         yield Case(f"cmov{condition} {place}, {registers(32)[0]}", none, pins)
         yield Case(f"j{condition} 1f; hlt; 1: hlt")
         yield Case(f"cmp %rax, %rbx; j{condition} 1f; hlt; 1: hlt")
-        yield Case(
-            f"dec %rcx; set{condition} %al; shr $1, %rdx; set{condition} %bl", shift_undefined("shr", 64, 1)
-        )
+        yield Case(f"dec %rcx; set{condition} %al; shr $1, %rdx; set{condition} %bl", shift_undefined("shr", 64, 1))
     yield Case("jrcxz 1f; hlt; 1: hlt")
     yield Case("xor %ecx, %ecx; jrcxz 1f; hlt; 1: hlt", always(AF))
     yield Case("jmp 1f; hlt; 1: hlt")
@@ -277,9 +275,7 @@ def stack_cases() -> Iterator[Case]:
     yield Case("pushfq")
     yield Case("popfq")
     yield Case("pushfq; popq %rax; pushq %rax; popfq")
-    yield Case(
-        "add $-16, %rsp; movq %rcx, 3(%rsp); movl 5(%rsp), %edx; movb %al, 4(%rsp); pop %rdi; pop %rsi"
-    )
+    yield Case("add $-16, %rsp; movq %rcx, 3(%rsp); movl 5(%rsp), %edx; movb %al, 4(%rsp); pop %rdi; pop %rsi")
     yield Case("mov %rsp, %rbp; push %rax; leave", pins={})
     yield Case("leave", pins={"rbp": BUFFER})
     yield Case("call 1f; hlt; 1: pop %rax; hlt")

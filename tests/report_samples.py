@@ -104,9 +104,7 @@ ASSUMPTIONS = (
 
 def proved(path: str = "good.S") -> FileReport:
     """A file whose one site is proved."""
-    site = SiteResult(
-        "sysretq", SYSRET, "exit_to_user", "proved", PROVED_CLAUSES, (Input("rax", 0, "register"),)
-    )
+    site = SiteResult("sysretq", SYSRET, "exit_to_user", "proved", PROVED_CLAUSES, (Input("rax", 0, "register"),))
     return FileReport(
         input=InputFile(path, "00" * 32),
         verdict="proved",

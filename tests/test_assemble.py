@@ -60,9 +60,7 @@ def test_preprocessed_source(here: Path) -> None:
     """A .S file is preprocessed, with its own directory, -I and -D; its lines stay right."""
     write("src/near.h", "#define NEAR nop\n")
     write("far/far.h", ".macro far_macro\n\tcld\n.endm\n")
-    path = write(
-        "src/a b.S", '#include "near.h"\n#include <far.h>\n\tNEAR\nfar_macro\n#ifdef X\n\t.byte X\n#endif\n'
-    )
+    path = write("src/a b.S", '#include "near.h"\n#include <far.h>\n\tNEAR\nfar_macro\n#ifdef X\n\t.byte X\n#endif\n')
     image = build(path, ("far",), ("X=7", "Y"))
     assert code(image) == "90fc07"
     assert lines(image)[:2] == [("src/a b.S", 3), ("src/a b.S", 4)]
@@ -186,9 +184,7 @@ def test_bombs(here: Path, name: str, text: str) -> None:
     error = failure(write(name, text), limits)
     assert (error.code, error.exit_code) == ("assembler-limit", 4)
     # Which bound a bomb meets first depends on the version of the tool.
-    bounds = (
-        r"hit its bound of (256 MiB of memory|8 MiB of output|1 s of CPU time|nesting depth \(.*\)); shrink"
-    )
+    bounds = r"hit its bound of (256 MiB of memory|8 MiB of output|1 s of CPU time|nesting depth \(.*\)); shrink"
     assert re.search(bounds, error.message)
     assert "\n" not in error.message
 

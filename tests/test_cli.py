@@ -210,15 +210,10 @@ def test_results_on_stdout_nothing_on_stderr(engine: Engine, capsys: pytest.Capt
     assert err == ""
     assert "\x1b" not in out
     assert "entry.S: VIOLATED" in out
-    assert (
-        max(len(line) for line in out.split("\n") if ": error: " not in line and ": warning: " not in line)
-        <= 100
-    )
+    assert max(len(line) for line in out.split("\n") if ": error: " not in line and ": warning: " not in line) <= 100
 
 
-def test_message_with_control_characters_is_spelled_out(
-    engine: Engine, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_message_with_control_characters_is_spelled_out(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     """What an input makes a message say cannot drive the terminal; an assembler's lines stay lines."""
     engine.answers["bad.S"] = UserError("assembler-error", "bad.S:1: \x1b[2J\nbad.S:2: x")
     run("bad.S")
@@ -234,9 +229,7 @@ def test_message_with_control_characters_is_spelled_out(
         (".", "this is a directory"),
     ],
 )
-def test_missing_file_gets_a_hint(
-    engine: Engine, capsys: pytest.CaptureFixture[str], path: str, hint: str
-) -> None:
+def test_missing_file_gets_a_hint(engine: Engine, capsys: pytest.CaptureFixture[str], path: str, hint: str) -> None:
     """A misspelt file or command is answered with the nearest name that exists."""
     assert run(path) == 4
     assert hint in capsys.readouterr().err
@@ -324,9 +317,7 @@ class Broken(io.StringIO):
 
 
 @pytest.mark.parametrize(("file", "code"), [("good.S", 0), ("entry.S", 1), ("odd.S", 3)])
-def test_closed_pipe_keeps_the_verdict(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, file: str, code: int
-) -> None:
+def test_closed_pipe_keeps_the_verdict(engine: Engine, monkeypatch: pytest.MonkeyPatch, file: str, code: int) -> None:
     """``verify-exit … | head`` ends with the status of the verdict, quietly."""
     monkeypatch.setattr(sys, "stdout", Broken(BrokenPipeError()))
     assert run(file) == code
@@ -361,18 +352,14 @@ def test_options_reach_the_engine(engine: Engine) -> None:
         ([], None),
     ],
 )
-def test_vendor_and_paging_select_configurations(
-    words: list[str], configs: tuple[tuple[str, str], ...] | None
-) -> None:
+def test_vendor_and_paging_select_configurations(words: list[str], configs: tuple[tuple[str, str], ...] | None) -> None:
     """Each selector narrows one dimension; none is "not told"."""
     assert from_words(words, "x.S:1").configs == configs
 
 
 def test_header_values_yield_to_the_command_line() -> None:
     """Told options win, the header fills the gaps, the defaults the rest; -I and -D add up."""
-    header = with_header(
-        from_words(["--profile", "seed", "--timeout", "9", "-DA"], "x.S:1"), ["start"], "mine"
-    )
+    header = with_header(from_words(["--profile", "seed", "--timeout", "9", "-DA"], "x.S:1"), ["start"], "mine")
     assert resolve(Options(profile="safety", defines=("B",)), header) == Options(
         ("start",), "mine", "safety", ALL_CONFIGS, (), ("A", "B"), 9.0, None
     )
@@ -449,9 +436,7 @@ def test_explain_lists_everything() -> None:
         assert f"\n  {word} " in said
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"), [("canonicl", "'canonical'"), ("no-sysert", "'no-sysret'"), ("qq", "lists")]
-)
+@pytest.mark.parametrize(("name", "hint"), [("canonicl", "'canonical'"), ("no-sysert", "'no-sysret'"), ("qq", "lists")])
 def test_explain_unknown_id(name: str, hint: str) -> None:
     """An unknown id is a usage error with the nearest id."""
     with pytest.raises(UserError) as caught:
@@ -460,9 +445,7 @@ def test_explain_unknown_id(name: str, hint: str) -> None:
     assert hint in caught.value.message
 
 
-def test_explain_on_the_command_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_explain_on_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The sub-command prints to stdout and ends with 0, for an unknown id with 2."""
     module = ModuleType("verifier.clauses")
     module.CLAUSES = TABLE  # type: ignore[attr-defined]
@@ -482,9 +465,7 @@ def start(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
     """Run the program as a user does, or a Python script that imports it."""
     how = ["-c", code] if code else ["-m", "verifier"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *how, *words], capture_output=True, text=True, check=False, env=environment
-    )
+    return subprocess.run([sys.executable, *how, *words], capture_output=True, text=True, check=False, env=environment)
 
 
 def test_version_and_help_go_to_stdout() -> None:
@@ -536,9 +517,7 @@ def test_closed_streams_do_not_change_the_status(closed: str) -> None:
     """Without stdout or stderr the status is still that of the verdict, never Python's 1 or 120."""
     line = f'"$0" -m verifier no-such-file.S {closed}'
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        ["sh", "-c", line, sys.executable], capture_output=True, check=False, env=environment
-    )
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, check=False, env=environment)
     assert done.returncode == 4
 
 

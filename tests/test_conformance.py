@@ -44,6 +44,7 @@ from verifier.isa.machine import FLAG_POSITIONS, SYSTEM_REGISTERS
 from verifier.lift.decode import ALLOWED, BRANCHES, Decoded, decode
 from verifier.lift.entry import Entry, build
 from verifier.lift.explore import Bounds, Explorer, Leaf
+from verifier.lift.flags import UnknownThunk
 from verifier.lift.symbols import Symbol
 from verifier.model import GPRS, Image, Location
 from verifier.solver import Solver, to_z3
@@ -117,11 +118,7 @@ def explore(image: Image, case: Case, address: int) -> tuple[list[Ending], dict[
 def anchored(case: Case) -> dict[str, int]:
     """What points to the middle of a window that the case uses."""
     percpu = {"gs": PERCPU} if "%gs:" in case.text else {}
-    return (
-        {"rsp": STACK}
-        | percpu
-        | {name: value for name, value in case.pins.items() if value in (BUFFER, SOURCE)}
-    )
+    return {"rsp": STACK} | percpu | {name: value for name, value in case.pins.items() if value in (BUFFER, SOURCE)}
 
 
 def ending(entry: Entry, leaf: Leaf, anchors: dict[int, Term]) -> Ending:
@@ -179,9 +176,7 @@ class Valuation:
         if symbol.otherwise is not None:  # the store did not hit it: no two windows overlap
             return self.term(to_z3(symbol.otherwise), symbol.otherwise.variables)
         if symbol.place is not None:
-            return self.before.load(
-                self._base(symbol.place.root) + symbol.place.offset & mask(64), symbol.width // 8
-            )
+            return self.before.load(self._base(symbol.place.root) + symbol.place.offset & mask(64), symbol.width // 8)
         if symbol.name in GPRS:
             return self.before.register(symbol.name)
         if symbol.name.startswith("rflags."):
@@ -211,7 +206,10 @@ def compare(image: Image, cpu: UnicornCpu, case: Case, index: int) -> list[str]:
     """Where the evaluator and Unicorn, or the evaluator and the manual, disagree."""
     symbol = image.symbol(f"case{index}")
     assert symbol is not None
-    endings, symbols = explore(image, case, symbol.address)
+    try:
+        endings, symbols = explore(image, case, symbol.address)
+    except UnknownThunk as error:
+        return [f"{case.text}: {error}"]
     keys: list[Key] = [*GPRS, *FLAG_POSITIONS, *product(anchored(case).values(), SPAN)]
     wrong = []
     for before in states(case.pins, case.direction, STATES, case.text):

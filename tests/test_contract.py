@@ -68,9 +68,7 @@ def to_toml(data: dict[str, Any], path: tuple[str, ...] = ()) -> str:
             case bool():
                 return str(value).lower()
             case str():
-                escaped = "".join(
-                    c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08X}" for c in value
-                )
+                escaped = "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08X}" for c in value)
                 return f'"{escaped}"'
             case list():
                 return "[" + ", ".join(scalar(item) for item in value) + "]"
@@ -224,8 +222,7 @@ INVALID: list[tuple[str, str, str]] = [
     (
         "register without its slot",
         changed('r11 = "clobbered"\n', ""),
-        'frame.slots.r11: missing; registers.r11 is "slot"; add the slot, or say "entry" or "clobbered" '
-        "there",
+        'frame.slots.r11: missing; registers.r11 is "slot"; add the slot, or say "entry" or "clobbered" there',
     ),
     (
         "kernel selector",
@@ -499,9 +496,7 @@ def test_a_bare_name_is_never_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_contract("..")
 
 
-def test_a_path_is_looked_for_beside_the_source_file_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_is_looked_for_beside_the_source_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``relative_to`` wins over the current directory, which is the fall-back."""
     (tmp_path / "beside").mkdir()
     (tmp_path / "here").mkdir()
@@ -595,9 +590,7 @@ def test_the_loader_imports_no_solver() -> None:
         "heavy = {'claripy', 'z3', 'pyvex', 'angr', 'capstone', 'unicorn', 'elftools'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
 
 
@@ -664,13 +657,7 @@ def test_a_damaged_contract_loads_or_ends_in_one_line(data: st.DataObject) -> No
     damaged = tomllib.loads(EXAMPLE)
     table = data.draw(st.sampled_from(tables(damaged)))
     key = data.draw(st.sampled_from(sorted(table)) | st.text(max_size=8))
-    junk = (
-        st.integers()
-        | st.booleans()
-        | st.floats()
-        | st.text(max_size=8)
-        | st.lists(st.integers(), max_size=2)
-    )
+    junk = st.integers() | st.booleans() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
     table[key] = data.draw(junk | st.dictionaries(st.text(max_size=4), st.integers(), max_size=2))
     error: UserError | None = None
     try:

@@ -125,9 +125,7 @@ def test_layout(two: bytes) -> None:
     for before, after in zip(image.sections, image.sections[1:], strict=False):
         assert before.address + before.size <= after.address
         assert after.address % 4096 == 0
-    flags = {
-        item.name: (item.executable, item.writable, item.size, len(item.data)) for item in image.sections
-    }
+    flags = {item.name: (item.executable, item.writable, item.size, len(item.data)) for item in image.sections}
     assert flags[".far"] == (True, False, 20, 20)
     assert flags[".bss"] == (False, True, 32, 0)
     assert flags[".rodata"] == (False, False, 12, 12)
@@ -226,9 +224,7 @@ def test_absolute_target(build: Build) -> None:
 
 def test_section_names_are_unique(build: Build) -> None:
     """Two sections of one name stay apart, and so do their symbols."""
-    image = load(
-        build('.section .t,"ax",@progbits,unique,1\na: nop\n.section .t,"ax",@progbits,unique,2\nb: nop\n')
-    )
+    image = load(build('.section .t,"ax",@progbits,unique,1\na: nop\n.section .t,"ax",@progbits,unique,2\nb: nop\n'))
     names = [item.name for item in image.sections]
     assert len(names) == len(set(names))
     assert image.symbol_before(address_of(image, "b")) == ("b", 0)
@@ -238,9 +234,7 @@ def test_lines_of_two_sections(two: bytes) -> None:
     """Each section's code has its own lines; nothing has a line beyond the end of a section's code."""
     image = load(two)
     text, far = section(image, ".text")[0], section(image, ".far")[0]
-    found = {
-        address: entry.line for address in (text, text + 5, far, far + 1) if (entry := image.line_at(address))
-    }
+    found = {address: entry.line for address in (text, text + 5, far, far + 1) if (entry := image.line_at(address))}
     assert found == {text: 3, text + 5: 4, far: 10, far + 1: 11}
     assert image.line_at(text + 23) is None
     assert image.line_at(section(image, ".data")[0]) is None

@@ -13,9 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", ".ci/build.lock")
 
-PIN = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[0-9][0-9A-Za-z.]*)(?: ; (?P<marker>[^\\]+?))? \\"
-)
+PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[0-9][0-9A-Za-z.]*)(?: ; (?P<marker>[^\\]+?))? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?P<bounds>(?:(?:==|>=|<)[0-9.]+,?)+)")
 BOUND = re.compile(r"(==|>=|<)([0-9.]+)")
@@ -86,10 +84,7 @@ def test_every_requirement_is_pinned_and_hashed(lock: str) -> None:
 def test_no_address_is_in_a_lock(lock: str) -> None:
     """A lock names packages, never where to get them: any index or mirror serves."""
     text = (ROOT / lock).read_text(encoding="utf-8")
-    assert (
-        re.findall(r"://|(?m:^-)|--(?:extra-)?index-url |--find-links|\b\w+\.(?:org|com|net|io)\b", text)
-        == []
-    )
+    assert re.findall(r"://|(?m:^-)|--(?:extra-)?index-url |--find-links|\b\w+\.(?:org|com|net|io)\b", text) == []
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -107,16 +102,12 @@ def test_pins_agree_with_pyproject(lock: str) -> None:
         match = REQUIREMENT.fullmatch(requirement)
         assert match, requirement
         assert match["name"] in locked, f"{requirement} is not in {lock}"
-        assert admits(match["bounds"], locked[match["name"]]), (
-            f"{requirement}: {lock} has {locked[match['name']]}"
-        )
+        assert admits(match["bounds"], locked[match["name"]]), f"{requirement}: {lock} has {locked[match['name']]}"
 
 
 def test_locks_agree_with_each_other() -> None:
     """A package that both locks name has one version, so that installing both changes nothing."""
-    run, build = (
-        {pin.name: pin.version for pin in pins((ROOT / lock).read_text(encoding="utf-8"))} for lock in LOCKS
-    )
+    run, build = ({pin.name: pin.version for pin in pins((ROOT / lock).read_text(encoding="utf-8"))} for lock in LOCKS)
     assert {name: run[name] for name in run.keys() & build.keys()} == {
         name: build[name] for name in run.keys() & build.keys()
     }

@@ -167,9 +167,7 @@ def test_fs_has_a_base_of_its_own(image: Image) -> None:
     assert registers["rbx"] == 0xABCD
 
 
-@with_code(
-    "mov %cr3, %rax", "or $0x1000, %rax", "bts $63, %rax", "mov %rax, %cr3", "mov %cr3, %rbx", "push %rbx"
-)
+@with_code("mov %cr3, %rax", "or $0x1000, %rax", "bts $63, %rax", "mov %rax, %cr3", "mov %cr3, %rbx", "push %rbx")
 def test_cr3_keeps_every_bit_but_the_no_flush_bit_and_translates_nothing(image: Image) -> None:
     """CR3 is a 64-bit value of which MOV never stores bit 63; memory stays where it is."""
     registers = reached(result := run(image, cr3=0x000FEDCBA9876803, cr4=1 << 17))
@@ -348,15 +346,11 @@ def test_an_access_to_a_non_canonical_address_faults(image: Image, address: int)
     reached(run(image, rax=address, cr4=1 << 12))
 
 
-@with_code(
-    "mov %rax, data(%rip)", "mov data(%rip), %rbx", after=".data; data: .quad 1, 2; .bss; zero: .quad 0"
-)
+@with_code("mov %rax, data(%rip)", "mov data(%rip), %rbx", after=".data; data: .quad 1, 2; .bss; zero: .quad 0")
 def test_writable_data_is_the_images_unless_the_request_gives_it(image: Image) -> None:
     """Section contents are in place, the request's words win over them, and stores are seen."""
     data, zero = at(image, "data"), at(image, "zero")
-    result = run(
-        image, rax=5, memory=(MemoryWord(data + 8, 9, 8),), read_back=((data, 8), (data + 8, 8), (zero, 8))
-    )
+    result = run(image, rax=5, memory=(MemoryWord(data + 8, 9, 8),), read_back=((data, 8), (data + 8, 8), (zero, 8)))
     assert reached(result)["rbx"] == 5
     assert [word.value for word in result.memory] == [5, 9, 0]
     assert result.unmapped == ()

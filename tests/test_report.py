@@ -41,9 +41,7 @@ from verifier.report.verdict import check, exit_code, worst_code, worst_verdict
 from verifier.report.words import clean, configs_label
 
 SCHEMA = json.loads(
-    (Path(__file__).resolve().parent.parent / "specs/schema/verify-exit-1.schema.json").read_text(
-        encoding="utf-8"
-    )
+    (Path(__file__).resolve().parent.parent / "specs/schema/verify-exit-1.schema.json").read_text(encoding="utf-8")
 )
 EVERY = (violated(), inconclusive(), proved(), failed())
 HOSTILE = "x[red]\x1b[2J\r\n::error::\u202e[/red]:smile:"
@@ -230,9 +228,7 @@ def test_editor_line_without_line_numbers() -> None:
 def test_reason_has_an_editor_line_and_a_remedy() -> None:
     """An inconclusive verdict says where, why and what settles it."""
     out = text(inconclusive())
-    expected = (
-        "odd.S:20: warning: verify-exit: exit_to_user()+0x10: No model for invpcid [unsupported-instruction]"
-    )
+    expected = "odd.S:20: warning: verify-exit: exit_to_user()+0x10: No model for invpcid [unsupported-instruction]"
     assert expected in out.split("\n")
     assert "invpcid (%rdi), %rax" in out
     assert "To settle it: Start behind it." in out
@@ -304,9 +300,7 @@ def test_failed_obligation_that_is_no_field_is_marked() -> None:
 
 def test_long_paths_are_shortened_until_asked_for() -> None:
     """A path of 100 steps keeps its start and its end; -v has all of it."""
-    steps = tuple(
-        Step(replace(SYSRET, line=None, offset=index, text=f"insn{index}."), ()) for index in range(100)
-    )
+    steps = tuple(Step(replace(SYSRET, line=None, offset=index, text=f"insn{index}."), ()) for index in range(100))
     report = with_example(replace(CANONICAL, path=steps))
     brief, long = text(report), text(report, style=Style(verbose=True))
     assert [f"insn{index}." in brief for index in (0, 11, 12, 71, 72, 99)] == [
@@ -389,9 +383,7 @@ def test_text_fits_the_width(width: int) -> None:
     long = replace(violated(), command="verify-exit " + "-DX " * 80)
     out = text(long, inconclusive(), proved(), failed(), style=Style(width=width))
     allowed = {line for report in (*EVERY, long) for line in editor_lines(report)}
-    too_long = [
-        line for line in out.split("\n") if len(line) > width and line not in allowed and "-DX" not in line
-    ]
+    too_long = [line for line in out.split("\n") if len(line) > width and line not in allowed and "-DX" not in line]
     assert too_long == []
     assert "0x800000000000" in out
 

@@ -130,9 +130,7 @@ def differences(expected: Expectation, report: FileReport) -> list[str]:
         wrong.append("timed out")
     if expected.code and expected.code not in codes:
         wrong.append(f"reasons {sorted(codes)}, expected {expected.code}")
-    promised = {
-        clause: set(report.configs if where is None else where) for clause, where in expected.violated
-    }
+    promised = {clause: set(report.configs if where is None else where) for clause, where in expected.violated}
     for clause_id in sorted(found.keys() | promised.keys()):
         got, want = found.get(clause_id, set()), promised.get(clause_id, set())
         if got != want:
@@ -246,9 +244,7 @@ OUTCOME = OutcomeView("sysretq", None, "", ())
 FAILURE = Counterexample(ALL_CONFIGS[0], "", (), (), (), OUTCOME, OUTCOME, (), (), True, "")
 
 
-def clause(
-    name: str, status: Status, configs: tuple[Config, ...] = ALL_CONFIGS, replayed: bool = True
-) -> ClauseResult:
+def clause(name: str, status: Status, configs: tuple[Config, ...] = ALL_CONFIGS, replayed: bool = True) -> ClauseResult:
     """A clause result, with a counterexample if it is violated."""
     shown = replace(FAILURE, replayed=replayed) if status == "violated" else None
     return ClauseResult(name, status, configs, None, shown)

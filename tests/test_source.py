@@ -59,9 +59,7 @@ def test_slash_comments_and_block_spdx() -> None:
     assert parse_header(text).contract == "xen"
 
 
-@pytest.mark.parametrize(
-    "line", ["# NOTE: x", "# TODO: x", "# contract: x", "# A CONTRACT: x", "# see CONTRACT"]
-)
+@pytest.mark.parametrize("line", ["# NOTE: x", "# TODO: x", "# contract: x", "# A CONTRACT: x", "# see CONTRACT"])
 def test_plain_comments_are_ignored(line: str) -> None:
     """A comment that is not a key neither sets a field nor raises."""
     assert parse_header(f"{line}\n# ENTRY: e\n") == SourceHeader(entries=("e",))
@@ -107,9 +105,7 @@ def test_origin_ends_at_a_less_indented_comment() -> None:
     assert parse_header("# ORIGIN: a\n#  b\n# c\n#  d\n").origin == "a b"
 
 
-@given(
-    st.lists(st.sampled_from(["# ", "//", "#  ", "x", "\n", "\r", "\x0b", "\u2028", ":", *KEYS]), max_size=30)
-)
+@given(st.lists(st.sampled_from(["# ", "//", "#  ", "x", "\n", "\r", "\x0b", "\u2028", ":", *KEYS]), max_size=30))
 def test_any_text(pieces: list[str]) -> None:
     """Any text parses or raises a one-line usage error, and blanking never changes the line count."""
     text = "".join(pieces)

@@ -33,11 +33,7 @@ _MASK64 = (1 << 64) - 1
 
 _POWERS = (0, 7, 8, 15, 16, 31, 32, 63)
 _CORNERS = (
-    *(
-        value & _MASK64
-        for power in _POWERS
-        for value in ((1 << power) - 1, 1 << power, -1 << power, ~(1 << power))
-    ),
+    *(value & _MASK64 for power in _POWERS for value in ((1 << power) - 1, 1 << power, -1 << power, ~(1 << power))),
     *(0x5555555555555555, 0xAAAAAAAAAAAAAAAA, 0x0101010101010101, 0x8080808080808080, 0x80000000FFFFFFFF),
 )
 _COUNTS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 255)

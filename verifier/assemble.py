@@ -30,9 +30,7 @@ PREPROCESSED_SUFFIXES: tuple[str, ...] = (".S", ".sx")
 
 _AS = ("x86_64-linux-gnu-as", "as")
 _CPP = ("x86_64-linux-gnu-gcc", "gcc", "cc")
-_INSTALL = (
-    "install GNU binutils and gcc (Debian, Ubuntu: apt-get install binutils gcc; Fedora: dnf install …)"
-)
+_INSTALL = "install GNU binutils and gcc (Debian, Ubuntu: apt-get install binutils gcc; Fedora: dnf install …)"
 _MESSAGE_LINES = 20
 _MESSAGE_WIDTH = 300
 # The names of the temporary files: an #include or .include must not hit them by accident.
@@ -187,26 +185,18 @@ class _Run:
     def _fail(self, role: str, status: int | None, messages: str) -> NoReturn:
         limit = _limit_hit(status, messages, self.limits)
         if limit is not None:
-            raise UserError(
-                "assembler-limit", f"{self._name()}: the {role} hit its bound of {limit}; shrink the input"
-            )
+            raise UserError("assembler-limit", f"{self._name()}: the {role} hit its bound of {limit}; shrink the input")
         lines = _error_lines(self._rewritten(messages))
         if not lines and status is not None and status < 0:
             lines = [f"{self._name()}: the {role} died of {signal.Signals(-status).name}"]
-        raise UserError(
-            f"{role}-error", "\n".join(lines) or f"{self._name()}: the {role} failed, status {status}"
-        )
+        raise UserError(f"{role}-error", "\n".join(lines) or f"{self._name()}: the {role} failed, status {status}")
 
     def _rewritten(self, messages: str) -> str:
         """The messages with the user's directory names in place of absolute and temporary ones."""
         for name in (_CPP_INPUT, _AS_INPUT):
-            messages = messages.replace(str(self.temporary / name), str(self.path)).replace(
-                name, str(self.path)
-            )
+            messages = messages.replace(str(self.temporary / name), str(self.path)).replace(name, str(self.path))
         for directory in self.search:
-            messages = messages.replace(
-                os.path.abspath(directory) + "/", "" if directory == "." else directory + "/"
-            )
+            messages = messages.replace(os.path.abspath(directory) + "/", "" if directory == "." else directory + "/")
         return re.sub(r"(?m)^(In file included from |\s+from )?\./", lambda match: match[1] or "", messages)
 
     def _write(self, name: str, text: str) -> None:
@@ -288,14 +278,10 @@ def _checked_define(define: str, preprocess: bool) -> str:
             raise UserError("bad-define", f"-D {_clean(define)}: the value must be one line", 2)
         return define
     value = value if given else "1"
-    match = re.fullmatch(
-        r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0([0-7]+)|(0|[1-9][0-9]*))", value, re.ASCII
-    )
+    match = re.fullmatch(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0([0-7]+)|(0|[1-9][0-9]*))", value, re.ASCII)
     if match is None:
         raise UserError("bad-define", f"-D {_clean(define)}: a .s file takes integer values only", 2)
-    number = next(
-        int(digits, base) for digits, base in zip(match.groups()[1:], (16, 2, 8, 10), strict=True) if digits
-    )
+    number = next(int(digits, base) for digits, base in zip(match.groups()[1:], (16, 2, 8, 10), strict=True) if digits)
     return f"{name}={(-number if match[1] == '-' else number) & 0xFFFFFFFFFFFFFFFF:#x}"
 
 

@@ -25,7 +25,8 @@ class Clause:
     """One clause.
 
     ``holds`` gives the condition under which it is met; None in place of a
-    condition: it does not apply. ``promise`` marks facts about boot-time
+    condition: it does not apply. ``failure`` is the one-sentence cause of a
+    violation, ``vendors`` what it means on each CPU. ``promise`` marks facts about boot-time
     state or other code that the contract must vouch for.
     """
 
@@ -37,7 +38,15 @@ class Clause:
     bug: str
     profiles: frozenset[str]
     holds: Callable[[ExitView], Truth | None]
+    failure: str = ""
+    vendors: tuple[tuple[str, str], ...] = ()
     promise: bool = False
+
+    def cause(self, view: ExitView) -> str:
+        """One sentence on why a machine violates the clause; the failing clause's view is given."""
+        if self.id == "gs" and view.gs_access is not False:
+            return "memory is accessed through the user's GS base"
+        return self.failure or self.title
 
 
 def _register(name: str) -> Callable[[ExitView], Truth | None]:
@@ -80,6 +89,10 @@ def _promised(view: ExitView) -> Truth:
     return True
 
 
+_AMD_ONLY = (
+    ("intel", "SYSRET forces the RPL and the attributes of SS: no difference"),
+    ("amd", "SYSRET takes SS from STAR without forcing its RPL, and leaves its attributes"),
+)
 _ALL = frozenset({"equivalence"})
 _SEED = frozenset({"seed", "equivalence"})
 _SAFETY = frozenset({"safety", "equivalence"})
@@ -103,6 +116,7 @@ CLAUSES: tuple[Clause, ...] = (
         "the program would resume at the wrong place.",
         "CVE-2014-4699 (Linux): ptrace changed RIP and the fast exit was still taken",
         _SEED, lambda view: eq(view.sysret.rip, view.iret.rip),
+        failure="SYSRET continues at RCX, which is not the saved RIP",
     ),
     Clause(
         "rflags", "seed", "R11 is the saved RFLAGS",
@@ -110,6 +124,7 @@ CLAUSES: tuple[Clause, ...] = (
         "SYSRET loads RFLAGS from R11; a difference changes flags under the program's feet, IOPL and IF included.",
         "the check that Linux commit 2a23c6b8a9c4 makes before it takes SYSRET",
         _SEED, _rflags,
+        failure="SYSRET loads RFLAGS from R11, which is not the saved RFLAGS",
     ),
     Clause(
         "rf", "seed", "the saved RFLAGS has RF clear",
@@ -118,6 +133,7 @@ CLAUSES: tuple[Clause, ...] = (
         "debugged program stop at the same breakpoint for ever.",
         "the check that Linux commit 2a23c6b8a9c4 makes before it takes SYSRET",
         _SEED, lambda view: eq(view.iret.rflags & RF, 0),
+        failure="SYSRET drops RF, which the saved RFLAGS has set",
     ),
     Clause(
         "canonical", "seed", "RCX is canonical",
@@ -126,6 +142,11 @@ CLAUSES: tuple[Clause, ...] = (
         "runs on a stack that the attacker chose. AMD faults at CPL 3, where IRET would have faulted in the kernel.",
         "CVE-2006-0744 (Linux), CVE-2012-0217 (Xen XSA-7, FreeBSD-SA-12:04, NetBSD, illumos, Windows)",
         _SEED | _SAFETY, _canonical,
+        failure="SYSRET with non-canonical RCX",
+        vendors=(
+            ("intel", "SYSRET raises #GP at CPL0 with the user's RSP: the handler runs on a stack the user chose"),
+            ("amd", "the first user fetch faults at CPL3; IRET would have faulted in the kernel, which expects it"),
+        ),
     ),
     Clause(
         "cs", "seed", "the saved CS is what SYSRET loads",
@@ -133,6 +154,7 @@ CLAUSES: tuple[Clause, ...] = (
         "SYSRETQ always enters 64-bit user mode with a fixed code segment; a 32-bit program must go through IRET.",
         "the check that Linux commit 2a23c6b8a9c4 makes before it takes SYSRET",
         _SEED, lambda view: eq(view.sysret.cs, view.iret.cs),
+        failure="SYSRET loads another CS than the saved one",
     ),
     Clause(
         "ss", "seed", "the saved SS is what SYSRET loads",
@@ -140,6 +162,7 @@ CLAUSES: tuple[Clause, ...] = (
         "SYSRET loads a fixed stack segment; a program with another one (an LDT segment, espfix) must go through IRET.",
         "the check that Linux commit 2a23c6b8a9c4 makes before it takes SYSRET",
         _SEED, lambda view: eq(view.sysret.ss | 3, view.iret.ss),
+        failure="SYSRET loads another SS than the saved one",
     ),
     Clause(
         "tf", "timing", "the saved RFLAGS has TF clear",
@@ -148,6 +171,7 @@ CLAUSES: tuple[Clause, ...] = (
         "program that is sent back through SYSRET each time never makes progress.",
         "Linux commit 7ea24169097d, which added the test to the 2015 check",
         _ALL, lambda view: eq(view.iret.rflags & TF, 0),
+        failure="SYSRET with TF set traps before the first user instruction, IRET after it",
     ),
     Clause(
         "rsp", "visible", "RSP is the saved RSP",
@@ -156,10 +180,11 @@ CLAUSES: tuple[Clause, ...] = (
         "the address of, a kernel stack.",
         "leaving RSP unset is the first mistake in any hand-written SYSRET path",
         _ALL, lambda view: eq(view.sysret.rsp, view.iret.rsp),
+        failure="SYSRET leaves with an RSP that is not the saved one",
     ),
     *(
         Clause(f"gpr.{name}", GPR.tier, f"{name.upper()} holds what IRET would restore", GPR.meaning, GPR.why, GPR.bug,
-               _ALL, _register(name))
+               _ALL, _register(name), failure=f"{name.upper()} is not what IRET would restore")
         for name in GPRS if name != "rsp"
     ),
     Clause(
@@ -169,6 +194,7 @@ CLAUSES: tuple[Clause, ...] = (
         "the user chose.",
         "CVE-2019-1125 and the BadIRET family (CVE-2014-9322) show what the wrong GS is worth",
         _SAFETY, _gs,
+        failure="SYSRET leaves with the wrong GS base",
     ),
     Clause(
         "irq", "safety", "no interrupt can arrive on the user's stack",
@@ -176,6 +202,7 @@ CLAUSES: tuple[Clause, ...] = (
         "An interrupt at CPL 0 pushes its frame where RSP points: onto an address that the user chose.",
         "the reason why every SYSRET path runs CLI before it loads RSP",
         _SAFETY, lambda view: lnot(view.irq),
+        failure="an interrupt can arrive while RSP is the user's",
     ),
     Clause(
         "stack", "safety", "nothing uses or faults on the user's stack at CPL 0",
@@ -183,6 +210,7 @@ CLAUSES: tuple[Clause, ...] = (
         "A push or a fault at CPL 0 writes to the user's RSP, which may be any address.",
         "CVE-2012-0217 (Xen XSA-7 and others) turned one fault here into control of the machine",
         _SAFETY, lambda view: lnot(view.stack),
+        failure="memory is accessed, or an instruction can fault, while RSP is the user's",
     ),
     Clause(
         "cr3", "safety", "CR3 is what the IRET exit loads",
@@ -190,6 +218,7 @@ CLAUSES: tuple[Clause, ...] = (
         "With page-table isolation user space must run on its own tables; on the kernel's, Meltdown reads them.",
         "CVE-2017-5754 (Meltdown) is what page-table isolation is for",
         _SAFETY, lambda view: eq(view.cr3, view.cr3_reference),
+        failure="SYSRET leaves on other page tables than IRET",
     ),
     Clause(
         "ss-attrs", "visible", "on AMD, SS has flat attributes before SYSRET",
@@ -198,6 +227,8 @@ CLAUSES: tuple[Clause, ...] = (
         "mode and 32-bit code faults on its stack.",
         "the SYSRET_SS_ATTRS bug, Linux commit 61f01dd941ba",
         _ALL, lambda view: lor(lnot(view.amd), eq(view.ss_flat, 1)),
+        failure="SYSRET on AMD leaves the null attributes of SS",
+        vendors=_AMD_ONLY,
     ),
     Clause(
         "star", "setup", "STAR names the user's selectors",
@@ -206,6 +237,8 @@ CLAUSES: tuple[Clause, ...] = (
         "space an SS with RPL 0.",
         "the STAR base with RPL 0 that Xen's emulator comments on",
         _ALL, _star,
+        failure="STAR does not give the user's selectors",
+        vendors=_AMD_ONLY,
     ),
     Clause(
         "entry-mode", "setup", "SYSRET exists in this mode",
@@ -213,6 +246,7 @@ CLAUSES: tuple[Clause, ...] = (
         "SYSRET is #UD otherwise.",
         "a configuration error at boot",
         _ALL, _entry_mode, promise=True,
+        failure="SYSRET is #UD in this mode",
     ),
     Clause(
         "nmi", "timing", "NMIs are not blocked",

@@ -306,12 +306,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     volume = output.add_mutually_exclusive_group()
-    volume.add_argument(
-        "-v", "--verbose", action="store_true", help="everything, with statistics and timings"
-    )
-    volume.add_argument(
-        "-q", "--quiet", action="store_true", help="only verdicts and one line for each finding"
-    )
+    volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
     parser.add_argument("--version", action="version", version=f"verify-exit {__version__}")
     return parser
 

@@ -14,8 +14,8 @@ from verifier.isa.msr import TRACKED
 from verifier.lift.entry import Entry
 from verifier.lift.flags import ARITHMETIC
 from verifier.lift.state import State
-from verifier.lift.symbols import Symbol
-from verifier.model import GPRS, Image
+from verifier.lift.symbols import Symbol, Symbols
+from verifier.model import GPRS, Defect, Image
 from verifier.replay import CallEffect, MemoryWord, ReplayRequest, ReplayResult, replay
 from verifier.solver import Model
 from verifier.trace import Trace
@@ -39,7 +39,9 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model) -> Confirmat
     asked = request(entry, trace, model)
     result = replay(image, asked)
     if not result.reached:
-        return Confirmation(False, not _refused(result), f"the emulator stopped at {result.stopped_at:#x}: {result.reason}")
+        return Confirmation(
+            False, not _refused(result), f"the emulator stopped at {result.stopped_at:#x}: {result.reason}"
+        )
     return _compare(trace, trace.leaf.state, model, result)
 
 
@@ -50,7 +52,8 @@ def _refused(result: ReplayResult) -> bool:
 
 def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
     """The concrete machine as the emulator wants it."""
-    assert trace.leaf is not None, "the caller checked"
+    if trace.leaf is None:
+        raise Defect("a replay needs a leaf")
     state = entry.state
     symbols = state.shared.layout.symbols
     effects = tuple(_effect(name, state, model) for _, name in trace.calls)
@@ -73,14 +76,15 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
         ),
         calls=effects,
         havoc_calls=frozenset(address for address, _ in trace.calls),
-        flag_patches=_patches(trace, model),
+        flag_patches=_patches(symbols, model),
         max_instructions=len(trace.addresses) + 64,
         read_back=tuple((model.value(address), 8) for _, address, _ in state.shared.frame_slots),
     )
 
 
 def _word(symbol: Symbol, model: Model) -> MemoryWord:
-    assert symbol.place is not None, "the caller filters"
+    if symbol.place is None:
+        raise Defect("a memory word needs a place")
     base = 0 if symbol.place.root is None else model.value(symbol.place.root)
     return MemoryWord((base + symbol.place.offset) & ((1 << 64) - 1), model.value(symbol.term), 8)
 
@@ -109,11 +113,10 @@ def _rflags(state: State, model: Model) -> int:
     return value
 
 
-def _patches(trace: Trace, model: Model) -> tuple[tuple[int, int, int], ...]:
+def _patches(symbols: Symbols, model: Model) -> tuple[tuple[int, int, int], ...]:
     """Undefined flags take the value that the model chose, instruction by instruction."""
-    assert trace.leaf is not None, "the caller checked"
     patches: dict[int, tuple[int, int]] = {}
-    for symbol in trace.leaf.state.shared.layout.symbols:
+    for symbol in symbols:
         if symbol.undefined_at is None or symbol.register not in FLAG_POSITIONS:
             continue
         position = FLAG_POSITIONS[symbol.register]
@@ -135,7 +138,9 @@ def _compare(trace: Trace, state: State, model: Model, result: ReplayResult) -> 
     same("kernel_gs_base", model.value(state.system["kernel_gs_base"]), result.kernel_gs_base)
     same("cr3", model.value(state.system["cr3"]) & ((1 << 63) - 1), result.cr3)
     same("rflags.IF", model.value(state.system["if"]), result.rflags >> FLAG_POSITIONS["if"] & 1)
-    executed = [address for index, address in enumerate(trace.addresses) if index == 0 or trace.addresses[index - 1] != address]
+    executed = [
+        address for index, address in enumerate(trace.addresses) if index == 0 or trace.addresses[index - 1] != address
+    ]
     if tuple(executed) != result.trace:
         problems.append("it executed other instructions")
     slots = state.shared.frame_slots
@@ -143,6 +148,6 @@ def _compare(trace: Trace, state: State, model: Model, result: ReplayResult) -> 
         same(f"frame.{name}", model.value(state.memory.load(address, 8)), word.value)
     if problems:
         return Confirmation(False, True, "the emulator disagrees: " + "; ".join(problems[:4]))
-    return Confirmation(True, True, f"confirmed: {len(trace.addresses)} instructions on the real bytes end in the same state")
-
-
+    return Confirmation(
+        True, True, f"confirmed: {len(trace.addresses)} instructions on the real bytes end in the same state"
+    )

@@ -160,9 +160,7 @@ def specs_dir() -> Path:
     for candidate in (package / "_specs", package.parent / "specs"):
         if candidate.is_dir():
             return candidate
-    raise UserError(
-        "contract-not-found", "the data files that ship with verify-exit are missing; reinstall it", 2
-    )
+    raise UserError("contract-not-found", "the data files that ship with verify-exit are missing; reinstall it", 2)
 
 
 def contract_names() -> tuple[str, ...]:
@@ -326,9 +324,7 @@ def _read(path: Path) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(
-            "contract-invalid", f"{shown}: not UTF-8 at byte {error.start}; TOML is UTF-8", 2
-        ) from error
+        raise UserError("contract-invalid", f"{shown}: not UTF-8 at byte {error.start}; TOML is UTF-8", 2) from error
 
 
 def _no_such_name(name: str, names: tuple[str, ...]) -> UserError:

@@ -16,7 +16,17 @@ from verifier.lift.explore import Bounds
 from verifier.lift.state import State
 from verifier.lift.symbols import Symbol
 from verifier.minimise import cares, least, place
-from verifier.model import FRAME_WORDS, GPRS, Config, Counterexample, Field, Image, Input, Location, OutcomeView
+from verifier.model import (
+    FRAME_WORDS,
+    GPRS,
+    Config,
+    Counterexample,
+    Field,
+    Image,
+    Input,
+    Location,
+    OutcomeView,
+)
 from verifier.obligations import exit_view
 from verifier.outcomes import TF, ExitView, Outcome
 from verifier.prove import Answer, config_condition, exactness
@@ -49,8 +59,7 @@ def _wishes(entry: Entry) -> list[tuple[Term, int]]:
     wishes: list[tuple[Term, int]] = []
     stacks = 0
     for region in layout.known.values():
-        assert region.root is not None, "known regions have roots"
-        if region.kind == "below":
+        if region.kind == "below" or region.root is None:
             continue
         if region.kind == "stack":
             wishes.append((region.root, _NICE_STACK + stacks * 0x4000))
@@ -125,16 +134,15 @@ def _input(symbol: Symbol, value: int) -> Input:
 def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Counterexample | None:
     """The counterexample of a violated answer; None if there is no such machine after all.
 
-    With ``known`` only the machine with these inputs will do. ``replayed`` is False where the emulator does not end in the predicted state.
+    With ``known`` only the machine with these inputs will do. ``replayed`` is
+    False where the emulator does not end in the predicted state.
     """
     found = concrete_machine(setting, answer.config, answer.query, known)
     if found is None:
         return None
     model, inputs = found
     entry, contract = setting.entry, setting.contract
-    trace = follow(
-        setting.image, entry, model, setting.solver, contract.interrupts_after_call.value, setting.bounds
-    )
+    trace = follow(setting.image, entry, model, setting.solver, contract.interrupts_after_call.value, setting.bounds)
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")
@@ -144,14 +152,14 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     confirmation = confirm(setting.image, entry, trace, model)
     return Counterexample(
         config=answer.config,
-        cause=_cause(answer.clause, view),
+        cause=answer.clause.cause(view),
         inputs=inputs,
         path=(*trace.steps,),
         at_exit=_at_exit(leaf.state, view, model),
         sysret=_sysret(view),
         iret=_iret(view),
         differs=_differs(answer.clause, view, leaf.state, model),
-        vendor_notes=_vendor_notes(answer.clause),
+        vendor_notes=answer.clause.vendors,
         replayed=confirmation.agrees,
         replay_note=confirmation.note,
     )
@@ -184,46 +192,6 @@ def concrete_view(view: ExitView, model: Model) -> ExitView:
     return ExitView(**{field.name: value(getattr(view, field.name)) for field in fields(ExitView)})  # type: ignore[arg-type]
 
 
-def _cause(clause: Clause, view: ExitView) -> str:
-    match clause.id:
-        case "rip":
-            return "SYSRET continues at RCX, which is not the saved RIP"
-        case "rflags":
-            return "SYSRET loads RFLAGS from R11, which is not the saved RFLAGS"
-        case "rf":
-            return "SYSRET drops RF, which the saved RFLAGS has set"
-        case "canonical":
-            return "SYSRET with non-canonical RCX"
-        case "cs":
-            return "SYSRET loads another CS than the saved one"
-        case "ss":
-            return "SYSRET loads another SS than the saved one"
-        case "tf":
-            return "SYSRET with TF set traps before the first user instruction, IRET after it"
-        case "rsp":
-            return "SYSRET leaves with an RSP that is not the saved one"
-        case "gs":
-            if view.gs_access is not False:
-                return "memory is accessed through the user's GS base"
-            return "SYSRET leaves with the wrong GS base"
-        case "irq":
-            return "an interrupt can arrive while RSP is the user's"
-        case "stack":
-            return "memory is accessed, or an instruction can fault, while RSP is the user's"
-        case "cr3":
-            return "SYSRET leaves on other page tables than IRET"
-        case "ss-attrs":
-            return "SYSRET on AMD leaves the null attributes of SS"
-        case "star":
-            return "STAR does not give the user's selectors"
-        case "entry-mode":
-            return "SYSRET is #UD in this mode"
-        case identifier if identifier.startswith("gpr."):
-            return f"{identifier[4:].upper()} is not what IRET would restore"
-        case _:
-            return clause.title
-
-
 def _fields(outcome: Outcome, reached: bool) -> list[Field]:
     shown = ("rip", "cs", "rflags", "rsp", "ss")
     return [Field(name, getattr(outcome, name) if reached else None) for name in shown]
@@ -238,7 +206,11 @@ def _sysret(view: ExitView) -> OutcomeView:
     elif view.sysret.rflags & TF:
         trap = "#DB before the first user instruction"
     rest = [Field(name, actual) for name, actual, _ in view.gprs]
-    rest += [Field("gs_base", view.gs_base), Field("kernel_gs_base", view.kernel_gs_base), Field("cr3", view.cr3)]
+    rest += [
+        Field("gs_base", view.gs_base),
+        Field("kernel_gs_base", view.kernel_gs_base),
+        Field("cr3", view.cr3),
+    ]
     return OutcomeView("sysretq", fault, trap, (*_fields(view.sysret, view.sysret.fault is not True), *rest))
 
 
@@ -249,7 +221,11 @@ def _iret(view: ExitView) -> OutcomeView:
     elif view.iret.rflags & TF:
         trap = "#DB after the first user instruction"
     rest = [Field(name, actual if reference is None else reference) for name, actual, reference in view.gprs]
-    rest += [Field("gs_base", view.user_gs), Field("kernel_gs_base", view.kernel_gs), Field("cr3", view.cr3_reference)]
+    rest += [
+        Field("gs_base", view.user_gs),
+        Field("kernel_gs_base", view.kernel_gs),
+        Field("cr3", view.cr3_reference),
+    ]
     return OutcomeView("iretq", fault, trap, (*_fields(view.iret, view.iret.fault is not True), *rest))
 
 
@@ -273,24 +249,6 @@ def _differs(clause: Clause, view: ExitView, state: State, model: Model) -> tupl
 
 def _where(location: Location) -> str:
     return f"{location.file}:{location.line}" if location.line else f"{location.symbol}+{location.offset:#x}"
-
-
-def _vendor_notes(clause: Clause) -> tuple[tuple[str, str], ...]:
-    match clause.id:
-        case "canonical":
-            return (
-                ("intel", "SYSRET raises #GP at CPL0 while RSP is the user's: the handler runs on a stack that the "
-                          "user chose"),
-                ("amd", "SYSRET completes and the first user fetch faults at CPL3; IRET would have faulted in the "
-                        "kernel, where the kernel expects it"),
-            )  # fmt: skip
-        case "ss-attrs" | "star":
-            return (
-                ("intel", "SYSRET forces the RPL and the attributes of SS: no difference"),
-                ("amd", "SYSRET takes SS from STAR without forcing its RPL, and leaves its attributes"),
-            )
-        case _:
-            return (("intel", "as shown"), ("amd", "as shown"))
 
 
 def _at_exit(state: State, view: ExitView, model: Model) -> tuple[Field, ...]:

@@ -52,9 +52,7 @@ def section_headers(data: bytes) -> tuple[Header, ...]:
         raise BadObjectError("not a 64-bit little-endian ELF file; verify-exit reads x86-64 objects only")
     kind, machine = struct.unpack_from("<HH", data, 16)
     if machine != 62:
-        raise BadObjectError(
-            f"made for machine {machine}; verify-exit reads x86-64 (machine 62) objects only"
-        )
+        raise BadObjectError(f"made for machine {machine}; verify-exit reads x86-64 (machine 62) objects only")
     if kind != 1:
         raise BadObjectError(f"not a relocatable object (ELF type {kind}, wanted 1); give the .o file")
     (table,) = struct.unpack_from("<Q", data, 40)

@@ -110,9 +110,7 @@ def _paragraphs(title: str, parts: Sequence[tuple[str, str]], width: int) -> str
     for label, text in parts:
         if text:
             said = " ".join(f"{label}: {text}".split() if label else text.split())
-            lines += textwrap.wrap(
-                said, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False
-            )
+            lines += textwrap.wrap(said, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
     return "\n".join(lines) + "\n"
 
 

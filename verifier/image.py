@@ -132,9 +132,7 @@ def _load(data: bytes, path: str, sha256: str) -> Image:
         path=path,
         sha256=sha256,
         sections=laid_out,
-        symbols=tuple(
-            sorted(symbols, key=lambda symbol: (symbol.address, not symbol.is_global, symbol.name))
-        ),
+        symbols=tuple(sorted(symbols, key=lambda symbol: (symbol.address, not symbol.is_global, symbol.name))),
         relocations=tuple(sorted(relocations, key=lambda item: (item.address, item.type, item.symbol))),
         lines=_lines(data, headers, targets, laid_out),
     )
@@ -150,9 +148,7 @@ def _layout(data: bytes, headers: tuple[Header, ...]) -> dict[int, Section]:
             continue
         alignment = max(header.alignment, 1)
         if alignment & (alignment - 1) or alignment > MAX_ALIGNMENT:
-            raise BadObjectError(
-                f"section {header.name!r} has alignment {alignment:#x}, not a power of 2 up to 2 MiB"
-            )
+            raise BadObjectError(f"section {header.name!r} has alignment {alignment:#x}, not a power of 2 up to 2 MiB")
         if header.flags & SHF_COMPRESSED:
             raise BadObjectError(f"section {header.name!r} is both loaded and compressed")
         address = _aligned(cursor, max(alignment, _PAGE))
@@ -214,9 +210,7 @@ def _symbols(
         if kind == _STT_TLS:
             address = None
         listed = address is not None and name and index != SHN_ABS and kind not in (_STT_SECTION, _STT_FILE)
-        symbol = (
-            Symbol(name, address, size, is_global, kind == _STT_FUNC, where) if listed and address else None
-        )
+        symbol = Symbol(name, address, size, is_global, kind == _STT_FUNC, where) if listed and address else None
         targets.append(_Target(name, address, value, index == 0 and bool(name), symbol))
     if len(externals) > MAX_EXTERNALS:
         raise BadObjectError(f"more than {MAX_EXTERNALS} undefined symbols")

@@ -97,9 +97,7 @@ def line_entries(section: bytes, line_str: bytes, str_section: bytes) -> tuple[L
         offset = reader.end = reader.offset + length
         if offset > len(section):
             raise LineTableError("a unit is longer than the section")
-        rows += [
-            (entry.address, entry.line != 0, entry) for entry in _unit(reader, wide, line_str, str_section)
-        ]
+        rows += [(entry.address, entry.line != 0, entry) for entry in _unit(reader, wide, line_str, str_section)]
     rows.sort(key=lambda row: row[:2])
     return tuple({address: entry for address, _is_row, entry in rows}.values())
 

@@ -43,6 +43,10 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+class Defect(Exception):
+    """An invariant of this program does not hold: an internal error, exit status 70, never a verdict."""
+
+
 # Image: what the assembler or an ELF file gave us, laid out in one address space.
 
 

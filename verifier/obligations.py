@@ -21,13 +21,10 @@ def exit_view(state: State, entry: Entry, contract: Contract, cr3_reference: Ter
     frame = {name: state.slot(name) for name in FRAME_WORDS}
     gprs = state.gprs
     return ExitView(
-        sysret=sysretq(
-            gprs["rcx"], gprs["r11"], gprs["rsp"], state.system["star"], entry.la57, entry.amd
-        ),
+        sysret=sysretq(gprs["rcx"], gprs["r11"], gprs["rsp"], state.system["star"], entry.la57, entry.amd),
         iret=iretq(frame, entry.la57),
         gprs=tuple(
-            (name, gprs[name], _reference(name, disposition, state, entry))
-            for name, disposition in contract.registers
+            (name, gprs[name], _reference(name, disposition, state, entry)) for name, disposition in contract.registers
         ),
         gs_base=state.system["gs_base"],
         kernel_gs_base=state.system["kernel_gs_base"],

@@ -107,9 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"which clauses must hold (default: {DEFAULT_PROFILE}, all of them)",
     )
     what.add_argument("--vendor", choices=("intel", "amd"), help="only this CPU vendor (default: both)")
-    what.add_argument(
-        "--paging", choices=("la48", "la57"), help="only this linear-address width (default: both)"
-    )
+    what.add_argument("--paging", choices=("la48", "la57"), help="only this linear-address width (default: both)")
     source = parser.add_argument_group("preprocessor")
     source.add_argument(
         "-I", dest="include_dirs", action="append", default=[], metavar="DIR", help="search DIR for #include"

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from verifier import __version__
 from verifier.assemble import assemble, assembler_versions, read_input
 from verifier.assumptions import collect
 from verifier.clauses import of_profile
+from verifier.confirm import confirm
 from verifier.contract import Contract, load_contract
 from verifier.counterexample import Setting, build, concrete_machine
-from verifier.confirm import confirm
 from verifier.image import load_object
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
@@ -28,6 +28,7 @@ from verifier.model import (
     ClauseResult,
     Config,
     Counterexample,
+    Defect,
     FileReport,
     Image,
     Input,
@@ -35,6 +36,7 @@ from verifier.model import (
     Location,
     Reason,
     SiteResult,
+    Status,
     Verdict,
 )
 from verifier.obligations import cr3_reference, exit_view
@@ -82,9 +84,8 @@ def verify(path: Path, options: Options) -> FileReport:
     header = parse_header(data.decode("utf-8", "surrogateescape"), str(path)) if _is_source(path) else SourceHeader()
     from_header = with_header(from_words(header.args, str(path)), header.entries, header.contract)
     chosen = resolve(options, from_header)
-    assert chosen.contract is not None, "resolve fills it in"
-    assert chosen.profile is not None, "resolve fills it in"
-    assert chosen.configs is not None, "resolve fills it in"
+    if chosen.contract is None or chosen.profile is None or chosen.configs is None:
+        raise Defect("resolve() fills these in")
     contract = load_contract(chosen.contract, path.parent if options.contract is None else None)
     digest = hashlib.sha256(data).hexdigest()
     object_bytes = assemble(path, chosen.include_dirs, chosen.defines) if _is_source(path) else data
@@ -95,7 +96,17 @@ def verify(path: Path, options: Options) -> FileReport:
     whole = _Judgement()
     starts = entrances(image, chosen.entries)
     for start in starts:
-        _judge_entry(image, contract, start, chosen.profile, chosen.configs, Bounds(deadline=deadline), budget, whole, clock)
+        _judge_entry(
+            image,
+            contract,
+            start,
+            chosen.profile,
+            chosen.configs,
+            Bounds(deadline=deadline),
+            budget,
+            whole,
+            clock,
+        )
     whole.reasons += _unreached(image, whole)
     return FileReport(
         input=InputFile(str(path), digest),
@@ -120,11 +131,15 @@ def _is_source(path: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def _tool() -> tuple[tuple[str, str], ...]:
-    return (("verify-exit", __version__), *((name, version(name)) for name in _TRUSTED), *assembler_versions())
+    return (
+        ("verify-exit", __version__),
+        *((name, version(name)) for name in _TRUSTED),
+        *assembler_versions(),
+    )
 
 
 def _locator(image: Image) -> Callable[[Decoded], Location]:
-    @lru_cache(maxsize=None)
+    @cache
     def at(address: int, text: str) -> Location:
         named = image.symbol_before(address)
         line = image.line_at(address)
@@ -167,7 +182,13 @@ def _judge_entry(
     if assumption is not None:
         shared.assumptions.add(assumption)
     setting = Setting(
-        image, entry, contract, entry.constraints, entry.cr3 if reference is None else reference, solver, bounds
+        image,
+        entry,
+        contract,
+        entry.constraints,
+        entry.cr3 if reference is None else reference,
+        solver,
+        bounds,
     )
     for address in sorted(by_site):
         paths = [
@@ -311,18 +332,19 @@ def _clause_results(
     for answer in answers:
         by_clause[answer.clause.id].append(answer)
     for identifier, group in by_clause.items():
-        merged: dict[tuple[str, str | None], list[Config]] = defaultdict(list)
+        merged: dict[tuple[Status, str | None], list[Config]] = defaultdict(list)
         for answer in group:
             if answer.status == "violated":
                 continue
-            status, reason = answer.status, answer.reason
+            status: Status = answer.status
+            reason = answer.reason
             if status == "proved" and (problems or no_witness):
                 status = "unknown"
                 reason = f"not every path was followed: {problems[0].text}" if problems else "no confirmed witness"
             merged[status, reason].append(answer.config)
         results += _violations(setting, identifier, [answer for answer in group if answer.status == "violated"])
         for (status, reason), configs in merged.items():
-            results.append(ClauseResult(identifier, status, tuple(configs), reason))  # type: ignore[arg-type]
+            results.append(ClauseResult(identifier, status, tuple(configs), reason))
     return tuple(results)
 
 
@@ -361,5 +383,3 @@ def _verdict(whole: _Judgement) -> Verdict:
     if whole.reasons or not whole.sites or verdicts != {"proved"}:
         return "inconclusive"
     return "proved"
-
-

@@ -64,9 +64,7 @@ def config_condition(entry: Entry, config: Config) -> Truth:
 
 def exactness(symbols: Symbols) -> tuple[Truth, ...]:
     """That no store with an unknown address hit anything: one execution that surely exists."""
-    return tuple(
-        eq(symbol.term, symbol.otherwise) for symbol in symbols if symbol.otherwise is not None
-    )
+    return tuple(eq(symbol.term, symbol.otherwise) for symbol in symbols if symbol.otherwise is not None)
 
 
 def prove_site(
@@ -166,9 +164,7 @@ def _judge(
             continue
         if not exact or solver.check(condition, *query, *exact) == "sat":
             return Answer(clause, config, "violated", path=path, query=query)
-        origins = sorted(
-            {symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin}
-        )
+        origins = sorted({symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin})
         text = f"it fails only if a {origins[0]} hits what it depends on" if origins else "it rests on an approximation"
         worst = Answer(clause, config, "unknown", "unresolved-store" if origins else "approximation", text)
     return worst

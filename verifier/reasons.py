@@ -38,8 +38,7 @@ REASONS: tuple[ReasonCode, ...] = (
     ReasonCode(
         "unresolved-jump",
         "the target of an indirect jump is not known",
-        "A jump through a register or through writable memory can go anywhere, and its targets could "
-        "not be listed.",
+        "A jump through a register or through writable memory can go anywhere, and its targets could not be listed.",
         "Use a direct jump or a jump table in read-only data, or start at an entry behind the jump.",
     ),
     ReasonCode(
@@ -47,16 +46,14 @@ REASONS: tuple[ReasonCode, ...] = (
         "the region that a store writes is not known",
         "The address of a store does not follow from the stack pointer, the per-CPU base or a symbol. "
         "The store may write the frame, so it is never ignored.",
-        "Make the address follow from one of these, or move the store out of the analysed code into a "
-        "called function.",
+        "Make the address follow from one of these, or move the store out of the analysed code into a called function.",
     ),
     ReasonCode(
         "unresolved-load",
         "the region that a load reads is not known",
         "The address of a load does not follow from the stack pointer, the per-CPU base or a symbol, "
         "and its result matters.",
-        "Make the address follow from one of these, or move the load out of the analysed code into a "
-        "called function.",
+        "Make the address follow from one of these, or move the load out of the analysed code into a called function.",
     ),
     ReasonCode(
         "loop-bound",
@@ -81,8 +78,7 @@ REASONS: tuple[ReasonCode, ...] = (
     ReasonCode(
         "site-unreached",
         "the code holds an exit instruction that no path reaches",
-        "A SYSRET in an executable section was found by scanning, but no path from the analysed entries "
-        "reaches it.",
+        "A SYSRET in an executable section was found by scanning, but no path from the analysed entries reaches it.",
         "Add the entry that leads to it with another --entry.",
     ),
     ReasonCode(

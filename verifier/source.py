@@ -67,9 +67,7 @@ def parse_header(text: str, path: str = "<source>") -> SourceHeader:
             values["ORIGIN"].append(value)
             continue
         if not value:
-            raise UserError(
-                "header-empty-value", f"{where}: {key}: has no value; give one or delete the line", 2
-            )
+            raise UserError("header-empty-value", f"{where}: {key}: has no value; give one or delete the line", 2)
         if key in values and key not in ("ENTRY", "ARGS"):
             raise UserError("header-duplicate-key", f"{where}: {key}: is given twice; keep one", 2)
         if key == "ARGS":
@@ -77,9 +75,7 @@ def parse_header(text: str, path: str = "<source>") -> SourceHeader:
         values.setdefault(key, []).append(value)
     return SourceHeader(
         contract=_only(values, "CONTRACT"),
-        entries=tuple(
-            name for value in values.get("ENTRY", ()) for name in re.split(r"[,\s]+", value) if name
-        ),
+        entries=tuple(name for value in values.get("ENTRY", ()) for name in re.split(r"[,\s]+", value) if name),
         expect=_only(values, "EXPECT"),
         args=tuple(word for value in values.get("ARGS", ()) for word in _split(value, path)),
         origin=" ".join(values["ORIGIN"]) if "ORIGIN" in values else None,
@@ -126,9 +122,7 @@ def _check_spelling(key: str, where: str) -> None:
     near = difflib.get_close_matches(key, KEYS, n=1, cutoff=_NEAR)
     near = near or [known for known in KEYS if key.startswith(known[:-1])]
     if near:
-        message = (
-            f"{where}: unknown header key {key}; did you mean {near[0]}? (a plain comment: use lower case)"
-        )
+        message = f"{where}: unknown header key {key}; did you mean {near[0]}? (a plain comment: use lower case)"
         raise UserError("header-unknown-key", message, 2)
 
 

@@ -47,9 +47,7 @@ BOTH_LOAD = 0x3C7FD5
 
 def source(diamonds: int) -> str:
     """The sample with that many branches on bits of R12 in front of its first check."""
-    branches = "".join(
-        f"\tbtq\t${bit}, %r12\n\tjnc\t7{bit:02}f\n\tnop\n7{bit:02}:\n" for bit in range(diamonds)
-    )
+    branches = "".join(f"\tbtq\t${bit}, %r12\n\tjnc\t7{bit:02}f\n\tnop\n7{bit:02}:\n" for bit in range(diamonds))
     text = SAMPLE.read_text(encoding="utf-8")
     head, label, tail = text.partition(f"\n{ENTRY}:\n")
     assert label, "the sample has its entry label on a line of its own"
@@ -118,20 +116,14 @@ def ours(path: Path) -> tuple[float, str]:
     began = time.process_time()
     report = verify(path, Options())
     seconds = time.process_time() - began
-    failed = sorted(
-        {found.id for site in report.sites for found in site.clauses if found.status == "violated"}
-    )
+    failed = sorted({found.id for site in report.sites for found in site.clauses if found.status == "violated"})
     return seconds, f"{report.verdict} {' '.join(failed)}"
 
 
 def main() -> None:
     """Run both halves once and print their times and answers."""
-    parser = argparse.ArgumentParser(
-        description="Time a stock angr script and verify-exit on the same exit path."
-    )
-    parser.add_argument(
-        "--diamonds", type=int, default=0, metavar="N", help="independent branches before the checks"
-    )
+    parser = argparse.ArgumentParser(description="Time a stock angr script and verify-exit on the same exit path.")
+    parser.add_argument("--diamonds", type=int, default=0, metavar="N", help="independent branches before the checks")
     diamonds = parser.parse_args().diamonds
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as directory:

@@ -3,9 +3,10 @@
 
 SDM vol. 2B, MOV—Move to/from Control Registers: the REX.W prefix and mod are
 ignored; OF SF ZF AF PF CF are undefined afterwards. Bit 63 of the source of
-MOV to CR3 asks for no TLB flush and reads back as 0. ``cr3`` keeps the value as it was written, bit 63 included, because the `cr3`
-clause compares what was loaded; a read clears the bit. Writes to CR0, CR4 and
-CR8 change how the rest of the path works and are not modelled.
+MOV to CR3 asks for no TLB flush and reads back as 0. ``cr3`` keeps the value as
+it was written, bit 63 included, because the ``cr3`` clause compares what was
+loaded; a read clears the bit. Writes to CR0, CR4 and CR8 change how the rest of
+the path works and are not modelled.
 """
 
 from __future__ import annotations
@@ -45,9 +46,5 @@ def _write(machine: Machine, encoding: Encoding) -> None:
 
 
 _MANUAL = "SDM vol. 2B, MOV—Move to/from Control Registers"
-MOV_FROM_CR = Instruction(
-    "mov-from-cr", "step", _MANUAL, lambda e: e.starts(0x0F, 0x20) and not e.has(0xF0), 3, _read
-)
-MOV_TO_CR = Instruction(
-    "mov-to-cr", "step", _MANUAL, lambda e: e.starts(0x0F, 0x22) and not e.has(0xF0), 3, _write
-)
+MOV_FROM_CR = Instruction("mov-from-cr", "step", _MANUAL, lambda e: e.starts(0x0F, 0x20) and not e.has(0xF0), 3, _read)
+MOV_TO_CR = Instruction("mov-to-cr", "step", _MANUAL, lambda e: e.starts(0x0F, 0x22) and not e.has(0xF0), 3, _write)

@@ -21,9 +21,5 @@ def _plain(encoding: Encoding) -> bool:
     return not any(encoding.has(prefix) for prefix in _PREFIXES)
 
 
-CLAC = Instruction(
-    "clac", "step", "SDM vol. 2A, CLAC", lambda e: e.starts(0x0F, 0x01, 0xCA) and _plain(e), 3, _clac
-)
-STAC = Instruction(
-    "stac", "step", "SDM vol. 2B, STAC", lambda e: e.starts(0x0F, 0x01, 0xCB) and _plain(e), 3, _stac
-)
+CLAC = Instruction("clac", "step", "SDM vol. 2A, CLAC", lambda e: e.starts(0x0F, 0x01, 0xCA) and _plain(e), 3, _clac)
+STAC = Instruction("stac", "step", "SDM vol. 2B, STAC", lambda e: e.starts(0x0F, 0x01, 0xCB) and _plain(e), 3, _stac)

@@ -40,9 +40,7 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
     state.memory.havoc(call, origin, _keeps(state))
     for name in CALLER_SAVED:
-        state.gprs[name] = symbols.make(
-            f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name
-        )
+        state.gprs[name] = symbols.make(f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name)
     for name in (*ARITHMETIC, "ac"):
         term = symbols.make(f"{call}:{name}", 1, "havoc", origin=origin, call=call, register=name)
         state.put(name, term)

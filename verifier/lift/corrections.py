@@ -53,8 +53,7 @@ def step(state: State, decoded: Decoded) -> None:
         address = state.effective(target)
         value = state.load(address, target.size)
     else:
-        assert isinstance(target, RegisterOperand), "BT takes a register or memory"
-        width, address = target.width, None
+        width, address = _width(target), None
         value = _read(state, target)
     index = _read(state, offset)
     index = _fit(index, width) & (width - 1)
@@ -68,8 +67,7 @@ def step(state: State, decoded: Decoded) -> None:
         case "btc":
             value = value ^ one
     if decoded.mnemonic != "bt":
-        if address is None:
-            assert isinstance(target, RegisterOperand), "checked above"
+        if isinstance(target, RegisterOperand):
             _write(state, target, value)
         else:
             state.store(address, value, width // 8)
@@ -83,7 +81,7 @@ class Before:
 
     flags: Flags
     cc: dict[str, Term]
-    source: Term | None
+    source: Term
 
 
 def before(state: State, decoded: Decoded) -> Before:
@@ -91,7 +89,7 @@ def before(state: State, decoded: Decoded) -> Before:
     return Before(state.flags, dict(state.cc), _source(state, decoded))
 
 
-def _source(state: State, decoded: Decoded) -> Term | None:
+def _source(state: State, decoded: Decoded) -> Term:
     if decoded.mnemonic in _SHIFTS | _ROTATES and isinstance(decoded.operands[-1], RegisterOperand):
         return state.gprs["rcx"][7:0]
     if decoded.mnemonic in _SCANS:
@@ -99,7 +97,7 @@ def _source(state: State, decoded: Decoded) -> Term | None:
         if isinstance(operand, MemoryOperand):
             return state.memory.load(state.effective(operand), operand.size)
         return _read(state, operand)
-    return None
+    return as_term(0, 8)
 
 
 def correct(state: State, decoded: Decoded, old: Before) -> None:
@@ -112,7 +110,6 @@ def correct(state: State, decoded: Decoded, old: Before) -> None:
     elif mnemonic in _MULTIPLICATIONS:
         state.choose_flags({name: state.fresh(name, 1) for name in ("sf", "zf", "af", "pf")})
     elif mnemonic in _SCANS:
-        assert old.source is not None, "before() took the scanned operand down"
         _scan(state, decoded, old.source)
 
 
@@ -164,13 +161,17 @@ def _taken_thunk(state: State, old: Before) -> Thunk:
 
 def _scan(state: State, decoded: Decoded, source: Term) -> None:
     target = decoded.operands[0]
-    assert isinstance(target, RegisterOperand), "BSF and BSR write a register"
+    if not isinstance(target, RegisterOperand):
+        raise NotModelled("a scan that does not write a register")
     found = _read(state, target)
     arbitrary = state.fresh("result", target.width)
     zero = eq(source, 0)
     _write(state, target, select(zero, arbitrary, found, target.width))
     state.choose_flags(
-        {"zf": select(zero, 1, 0, 1), **{name: state.fresh(name, 1) for name in ("cf", "of", "sf", "af", "pf")}}
+        {
+            "zf": select(zero, 1, 0, 1),
+            **{name: state.fresh(name, 1) for name in ("cf", "of", "sf", "af", "pf")},
+        }
     )
 
 

@@ -41,7 +41,11 @@ _SUBREGISTERS: dict[str, tuple[str, int, int]] = {}
 for _name in GPRS:
     _SUBREGISTERS[_name] = (_name, 0, 64)
     if _name[1:].isdigit():
-        _SUBREGISTERS |= {_name + "d": (_name, 0, 32), _name + "w": (_name, 0, 16), _name + "b": (_name, 0, 8)}
+        _SUBREGISTERS |= {
+            _name + "d": (_name, 0, 32),
+            _name + "w": (_name, 0, 16),
+            _name + "b": (_name, 0, 8),
+        }
     else:
         short = _name[1:]
         low = short[0] + "l" if short.endswith("x") else short + "l"
@@ -140,9 +144,7 @@ def decode(code: bytes, address: int) -> Decoded:
     if system is not None and system.opcode_bytes is not None:
         size = encoding.start + system.opcode_bytes
         if size > len(encoding.raw):
-            return Decoded(
-                address, code, system.mnemonic, system.mnemonic, "rejected", encoding, problem="truncated"
-            )
+            return Decoded(address, code, system.mnemonic, system.mnemonic, "rejected", encoding, problem="truncated")
         raw = encoding.raw[:size]
         agreed = instruction is not None and bytes(instruction.bytes) == raw and system.kind == "step"
         text = _print(raw, address) if agreed else system.mnemonic
@@ -234,6 +236,4 @@ def _memory(instruction: Any, operand: Any) -> MemoryOperand | None:
     elif segment == "gs":
         kept = "gs"
     index = "" if index == "riz" else index
-    return MemoryOperand(
-        kept, base, index, operand.mem.scale, displacement & ((1 << 64) - 1), operand.size
-    )
+    return MemoryOperand(kept, base, index, operand.mem.scale, displacement & ((1 << 64) - 1), operand.size)

@@ -75,7 +75,11 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
     layout.add_root(kernel_gs, "percpu", "gs")
     layout.add_root(system["fs_base"], "fs", "fs")
     slots = tuple(
-        (slot.name, add(base, contract.base_offset + slot.offset & (1 << 64) - 1, 64), contract.base_offset + slot.offset)
+        (
+            slot.name,
+            add(base, contract.base_offset + slot.offset & (1 << 64) - 1, 64),
+            contract.base_offset + slot.offset,
+        )
         for slot in contract.slots
     )
     state = State(Shared(layout, user_gs, locate, slots), address)

@@ -21,7 +21,7 @@ from verifier.lift.flags import UnknownThunk
 from verifier.lift.memory import linear
 from verifier.lift.order import Order
 from verifier.lift.state import State, Trap
-from verifier.model import Image, Location, Reason
+from verifier.model import Defect, Image, Location, Reason
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, concrete, decided, land, lnot
 
@@ -199,7 +199,8 @@ class Explorer:
     def _effects(self, state: State, decoded: Decoded) -> list[vex.Successor]:
         if decoded.system is not None or corrections.runs_here(decoded):
             if decoded.system is not None:
-                assert decoded.system.step is not None, "exits and traps were handled before"
+                if decoded.system.step is None:
+                    raise Defect("exits and traps have no step")
                 decoded.system.step(state, decoded.encoding)
             else:
                 corrections.step(state, decoded)
@@ -331,7 +332,6 @@ class Explorer:
         state.address = target
         self._push(state)
 
-
     def _carve(self, before: State, state: State) -> None:
         """Notice an aligned or otherwise lowered stack pointer that is still on the kernel's stack."""
         old, new = before.gprs["rsp"], state.gprs["rsp"]
@@ -340,7 +340,8 @@ class Explorer:
         root, _ = linear(new)
         if root is None or root.hash() in state.shared.layout.known or state.shared.layout.symbols.of(root):
             return
-        if not root.variables & (linear(old)[0].variables if linear(old)[0] is not None else frozenset()):
+        base, _ = linear(old)
+        if base is None or not root.variables & base.variables:
             return
         distance = as_term(old, 64) - new
         if self.solver.check(*state.path, distance.UGT(MAX_CARVED)) == "unsat":
@@ -376,5 +377,3 @@ def _cases(target: Term, condition: Truth) -> list[tuple[Truth, int]] | None:
         else:
             return None
     return found
-
-

@@ -16,7 +16,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from verifier.terms import Term, Truth, as_term, as_truth, bit, bits, concrete, eq, select, land, lnot, lor, zext
+from verifier.terms import (
+    Term,
+    Truth,
+    as_term,
+    as_truth,
+    bit,
+    bits,
+    concrete,
+    eq,
+    land,
+    lnot,
+    lor,
+    select,
+    zext,
+)
 
 ARITHMETIC = ("cf", "pf", "af", "zf", "sf", "of")
 """The flags that integer instructions write; each is a 1-bit term."""
@@ -209,9 +223,7 @@ def _dec(name: str, width: int, dep1: Term, dep2: Term, ndep: Term) -> Term:
     return _step(name, width, dep1, ndep, (1 << (width - 1)) - 1, lambda result: result + 1)
 
 
-def _step(
-    name: str, width: int, dep1: Term, ndep: Term, overflow: int, before: Callable[[Term], Term]
-) -> Term:
+def _step(name: str, width: int, dep1: Term, ndep: Term, overflow: int, before: Callable[[Term], Term]) -> Term:
     result = _narrow(dep1, width)
     match name:
         case "cf":

@@ -25,9 +25,7 @@ from verifier.lift.symbols import Place, Symbols
 from verifier.model import Image
 from verifier.terms import Term, Truth, as_term, concrete, select
 
-RegionKind = Literal[
-    "frame-stack", "percpu", "fs", "stack", "below", "image", "constant", "extern", "unknown"
-]
+RegionKind = Literal["frame-stack", "percpu", "fs", "stack", "below", "image", "constant", "extern", "unknown"]
 _SIGN = 1 << 63
 
 
@@ -228,14 +226,10 @@ class Memory:
         for index in range(len(history) - 1, -1, -1):
             match history[index]:
                 case Havoc(call, origin):
-                    return symbols.make(
-                        f"{call}:{name}", 64, "havoc", origin=origin, place=place, call=call
-                    )
+                    return symbols.make(f"{call}:{name}", 64, "havoc", origin=origin, place=place, call=call)
                 case Maybe() as maybe if maybe.applies(region, offset):
                     before = self._initial(region, offset, history[:index])
-                    return symbols.make(
-                        f"{maybe.mark}:{name}", 64, "havoc", origin=maybe.origin, otherwise=before
-                    )
+                    return symbols.make(f"{maybe.mark}:{name}", 64, "havoc", origin=maybe.origin, otherwise=before)
                 case Fork(condition, then, otherwise):
                     left = self._initial(region, offset, then)
                     right = self._initial(region, offset, otherwise)
@@ -302,9 +296,7 @@ class Memory:
             for offset, before in words.items():
                 if marker.applies(region, offset):
                     name = f"{marker.mark}:{self.layout.name(region, offset)}"
-                    words[offset] = self.layout.symbols.make(
-                        name, 64, "havoc", origin=marker.origin, otherwise=before
-                    )
+                    words[offset] = self.layout.symbols.make(name, 64, "havoc", origin=marker.origin, otherwise=before)
         self.history = (*self.history, marker)
 
     def abandon(self, region: RegionId, limit: int, mark: str) -> None:

@@ -68,7 +68,11 @@ def _slice(high: int, low: int) -> Operation:
 @cache
 def table() -> dict[str, Operation]:
     """Every operation, by its name without the ``Iop_`` prefix."""
-    operations: dict[str, Operation] = {"Not1": lambda a: ~a, "And1": lambda a, b: a & b, "Or1": lambda a, b: a | b}
+    operations: dict[str, Operation] = {
+        "Not1": lambda a: ~a,
+        "And1": lambda a, b: a & b,
+        "Or1": lambda a, b: a | b,
+    }
     for width in WIDTHS:
         operations |= {
             f"Add{width}": lambda a, b: a + b,

@@ -19,8 +19,8 @@ from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Joined, Thunk
 from verifier.lift.memory import Layout, Memory, RegionId, linear
 from verifier.lift.symbols import Symbol
-from verifier.model import GPRS, Location
-from verifier.terms import Term, Truth, add, as_term, bits, eq, select, land, lnot, lor
+from verifier.model import GPRS, Defect, Location
+from verifier.terms import Term, Truth, add, as_term, bits, eq, land, lnot, lor, select
 
 CC_REGISTERS = ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep")
 EventKind = Literal["irq", "stack", "gs"]
@@ -65,8 +65,8 @@ class State:
     """One symbolic machine state; it implements ``verifier.isa.machine.Machine``."""
 
     __slots__ = (
-        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "gprs", "memory", "path", "released",
-        "shadowed", "shared", "system", "traps", "visits", "window",
+        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "gprs", "memory", "path",
+        "released", "shadowed", "shared", "system", "traps", "visits", "window",
     )  # fmt: skip
 
     def __init__(self, shared: Shared, address: int) -> None:
@@ -145,15 +145,18 @@ class State:
         self._watch(address, "writes")
         place = self.here()
         region = self.memory.store(
-            address, value, size, f"store@{_short(place)}", f"store with an unknown address at {_short(place)}"
+            address,
+            value,
+            size,
+            f"store@{_short(place)}",
+            f"store with an unknown address at {_short(place)}",
         )
         if not region.writable:
             self.trap_if(True, f"#PF: write to read-only memory ({region.key})")
 
     def operand(self, size: int) -> Term:
         """The first operand of the instruction being executed."""
-        assert self.decoded is not None, "an instruction is being executed"
-        if not self.decoded.operands:
+        if self.decoded is None or not self.decoded.operands:
             raise NotModelled("the operand is missing")
         operand = self.decoded.operands[0]
         if isinstance(operand, MemoryOperand):
@@ -199,7 +202,8 @@ class State:
 
     def here(self) -> Location:
         """Where the current instruction stands."""
-        assert self.decoded is not None, "an instruction is being executed"
+        if self.decoded is None:
+            raise Defect("no instruction is being executed")
         return self.shared.locate(self.decoded)
 
     def record(self, kind: EventKind, condition: Truth, text: str) -> None:
@@ -389,9 +393,7 @@ def _complementary(left: tuple[Truth, ...], right: tuple[Truth, ...]) -> bool:
     return len(left) == 1 and len(right) == 1 and (lnot(left[0]) is right[0] or lnot(right[0]) is left[0])
 
 
-def _join_events(
-    left: tuple[Event, ...], right: tuple[Event, ...], mine: Truth, theirs: Truth
-) -> tuple[Event, ...]:
+def _join_events(left: tuple[Event, ...], right: tuple[Event, ...], mine: Truth, theirs: Truth) -> tuple[Event, ...]:
     common = 0
     while common < min(len(left), len(right)) and left[common] is right[common]:
         common += 1

@@ -13,6 +13,7 @@ from typing import Literal
 
 import claripy
 
+from verifier.model import Defect
 from verifier.terms import Term
 
 SymbolKind = Literal["register", "frame", "memory", "havoc", "machine"]
@@ -86,7 +87,7 @@ class Symbols:
             found = Symbol(name, width, kind, term, origin, place, call, register, otherwise, undefined_at)
             self._known[name] = found
         if found.width != width:
-            raise AssertionError(f"symbol {name} has two widths")
+            raise Defect(f"symbol {name} has two widths")
         return found.term
 
     def of(self, term: Term) -> Symbol | None:

@@ -25,7 +25,7 @@ from verifier.lift.flags import UnknownThunk, condition, packed
 from verifier.lift.operations import table
 from verifier.lift.state import CC_REGISTERS, State, thunk
 from verifier.model import GPRS
-from verifier.terms import Term, Truth, as_term, as_truth, concrete, eq, select, land, lnot
+from verifier.terms import Term, Truth, as_term, as_truth, concrete, eq, land, lnot, select
 
 Jump = Literal["jump", "call", "return"]
 _JUMPS: dict[str, Jump] = {"Ijk_Boring": "jump", "Ijk_Call": "call", "Ijk_Ret": "return"}

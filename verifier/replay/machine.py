@@ -112,7 +112,7 @@ class _Machine:
         except _StopError as stop:
             reason = str(stop)
         except unicorn.UcError as error:
-            reason = f"Unicorn gave up at {self._at:#x}: {error}"
+            reason = f"Unicorn cannot execute the instruction at {self._at:#x}: {error}"
         return self._result(reason)
 
     # State in, state out.
@@ -210,13 +210,11 @@ class _Machine:
         at, code = self._at, self._image.code_at(self._at)
         if not code:
             external = self._image.external_at(at)
-            raise _StopError(
-                f"control leaves the image at {at:#x}" + (f", {external.name}" if external else "")
-            )
+            raise _StopError(f"control leaves the image at {at:#x}" + (f", {external.name}" if external else ""))
         opcode = parse(code)
         chosen = at in self._request.havoc_calls
         if not chosen and (reason := refused(opcode)):
-            raise _StopError(f"{reason} (at {at:#x})")
+            raise _StopError(f"cannot be replayed: {reason} (at {at:#x})")
         self._before(opcode, chosen)
         if not (opcode.is_string and self._trace and self._trace[-1] == at):
             self._trace.append(at)
@@ -233,13 +231,11 @@ class _Machine:
         if opcode.is_wrmsr:
             value = (self._register("rdx") & 0xFFFFFFFF) << 32 | self._register("rax") & 0xFFFFFFFF
             if number in _CANONICAL_MSRS and not self._canonical(value):
-                raise _StopError(
-                    f"#GP: WRMSR of the non-canonical {value:#x} to {number:#x} at {self._at:#x}"
-                )
+                raise _StopError(f"#GP: WRMSR of the non-canonical {value:#x} to {number:#x} at {self._at:#x}")
             if number not in _BASES:
                 self._msrs[number] = value
         elif opcode.is_rdmsr and not chosen and number not in self._msrs and number not in _BASES:
-            raise _StopError(f"RDMSR at {self._at:#x}: MSR {number:#x} has no value in this state")
+            raise _StopError(f"RDMSR at {self._at:#x} cannot be replayed: MSR {number:#x} has no value")
         elif opcode.selector_register is not None:
             selector = self._register(_BY_NUMBER[opcode.selector_register]) & 0xFFFF
             if selector > 3:
@@ -254,9 +250,7 @@ class _Machine:
             uc.emu_start(at, _MASK64, count=1)
         except unicorn.UcError as error:
             # The instruction behind a branch is fetched too early; _step says what is wrong with it.
-            arrived = (
-                error.errno == unicorn.UC_ERR_FETCH_UNMAPPED and uc.reg_read(x86_const.UC_X86_REG_RIP) != at
-            )
+            arrived = error.errno == unicorn.UC_ERR_FETCH_UNMAPPED and uc.reg_read(x86_const.UC_X86_REG_RIP) != at
             if not self._fault and not arrived:
                 raise
         if self._fault:

@@ -36,18 +36,14 @@ def short(violation: Violation, among: Sequence[Config]) -> Text:
     if example is not None:
         ours, theirs = _by_name(example.sysret.fields), _by_name(example.iret.fields)
         parts = [
-            f"{name} {_hex(ours.get(name))} ≠ {_hex(theirs.get(name))}"
-            for name in example.differs
-            if name in ours
+            f"{name} {_hex(ours.get(name))} ≠ {_hex(theirs.get(name))}" for name in example.differs if name in ours
         ]
         if parts:
             line.append(f" (SYSRET ≠ IRET: {clean(', '.join(parts))})", style="not bold")
     return line
 
 
-def full(
-    violation: Violation, among: Sequence[Config], command: str, verbose: bool
-) -> Iterable[RenderableType]:
+def full(violation: Violation, among: Sequence[Config], command: str, verbose: bool) -> Iterable[RenderableType]:
     """The parts of a whole counterexample, in reading order."""
     heading = _heading(violation, among)
     yield Text.assemble(("Counterexample to ", "bold red"), heading)
@@ -67,9 +63,7 @@ def full(
         yield _title("On real CPUs")
         notes = _grid()
         for vendor, note in example.vendor_notes:
-            notes.add_row(
-                Text({"intel": "Intel", "amd": "AMD"}.get(vendor, clean(vendor))), Text(clean(note))
-            )
+            notes.add_row(Text({"intel": "Intel", "amd": "AMD"}.get(vendor, clean(vendor))), Text(clean(note)))
         yield _indented(notes)
     verdict = "confirmed" if example.replayed else "NOT confirmed"
     note = f": {clean(sentence(example.replay_note))}" if example.replay_note else ""
@@ -102,9 +96,7 @@ def _values(rows: Iterable[tuple[str, int | None, str]]) -> Table:
     table = _grid()
     for name, value, origin in rows:
         said = "" if value is None else meaning(name, value)
-        table.add_row(
-            Text(clean(name)), Text(_hex(value)), Text(clean("; ".join(filter(None, (said, origin)))))
-        )
+        table.add_row(Text(clean(name)), Text(_hex(value)), Text(clean("; ".join(filter(None, (said, origin))))))
     return table
 
 
@@ -116,9 +108,7 @@ def _path(path: Sequence[Step], verbose: bool) -> Iterable[RenderableType]:
     for index, step in enumerate(path):
         if skipped and HEAD <= index < HEAD + skipped:
             if index == HEAD:
-                table.add_row(
-                    Text("…"), Text(f"{counted(skipped, 'instruction')} left out, -v shows all", style="dim")
-                )
+                table.add_row(Text("…"), Text(f"{counted(skipped, 'instruction')} left out, -v shows all", style="dim"))
                 previous = None
             continue
         line = source(step.location)
@@ -152,9 +142,7 @@ def _outcomes(example: Counterexample, verbose: bool) -> Table:
     table.add_row(
         "", "", Text(clean(example.sysret.instruction), "bold"), Text(clean(example.iret.instruction), "bold")
     )
-    faults = (
-        "≠" if (example.sysret.fault, example.sysret.trap) != (example.iret.fault, example.iret.trap) else ""
-    )
+    faults = "≠" if (example.sysret.fault, example.sysret.trap) != (example.iret.fault, example.iret.trap) else ""
     table.add_row(
         "outcome",
         Text(faults, "bold red"),

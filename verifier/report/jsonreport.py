@@ -127,10 +127,7 @@ def _clause(clause: ClauseResult) -> Json:
 
 
 def _counterexample(example: Counterexample) -> Json:
-    by_kind = {
-        kind: [item for item in example.inputs if item.kind == kind]
-        for kind in ("register", "frame", "memory")
-    }
+    by_kind = {kind: [item for item in example.inputs if item.kind == kind] for kind in ("register", "frame", "memory")}
     return {
         "config": list(example.config),
         "cause": example.cause,

@@ -83,9 +83,7 @@ def _verdict(console: Console, report: FileReport) -> None:
         parts.append(vendors(report.configs))
     if report.assumptions:
         parts.append(f"under {counted(len(report.assumptions), 'assumption')}")
-    line = Text.assemble(
-        (clean(report.input.path), "bold"), ": ", (report.verdict.upper(), _COLORS[report.verdict])
-    )
+    line = Text.assemble((clean(report.input.path), "bold"), ": ", (report.verdict.upper(), _COLORS[report.verdict]))
     line.append(f" ({clean('; '.join(parts) if report.error is None else report.error[0])})")
     console.print(line)
 
@@ -112,14 +110,10 @@ def editor_lines(report: FileReport, errors: bool = True) -> list[str]:
 def _reasons(console: Console, report: FileReport) -> None:
     if not report.reasons:
         return
-    console.print(
-        _heading("Why it is not decided" if report.verdict == "inconclusive" else "What is not decided")
-    )
+    console.print(_heading("Why it is not decided" if report.verdict == "inconclusive" else "What is not decided"))
     for reason in report.reasons:
         at = f", at {source(reason.location)}" if reason.location is not None else ""
-        instruction = (
-            f": {reason.location.text}" if reason.location is not None and reason.location.text else ""
-        )
+        instruction = f": {reason.location.text}" if reason.location is not None and reason.location.text else ""
         console.print(_entry(f"{reason.code}{at}{instruction}", sentence(reason.text) + "."))
         if reason.remedy:
             console.print(Padding(Text(clean(f"To settle it: {reason.remedy}")), (0, 0, 0, 4)))
@@ -160,9 +154,7 @@ def _site(console: Console, report: FileReport, site: SiteResult, style: Style, 
             console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
 
 
-def _violation(
-    report: FileReport, violation: Violation, style: Style, shown: set[str]
-) -> Sequence[RenderableType]:
+def _violation(report: FileReport, violation: Violation, style: Style, shown: set[str]) -> Sequence[RenderableType]:
     """A counterexample in full, or one line if a sister register's was already shown at full length."""
     family = violation.id.split(".")[0]
     if violation.id.startswith("gpr.") and family in shown and not style.verbose:
