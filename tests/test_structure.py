@@ -205,7 +205,7 @@ def test_compares_and_shows_data_only(blind: str) -> None:
         for path in modules()
         if component(path) == blind
         for other in own_imports(path)
-        if other not in {"model", "reasons", "terms"}
+        if other not in {"model", "outcomes", "reasons", "terms"}
     ]
     assert wrong == []
 
@@ -213,7 +213,7 @@ def test_compares_and_shows_data_only(blind: str) -> None:
 def test_isa_knows_no_contract() -> None:
     """CPU facts are not kernel facts: verifier/isa imports neither contracts nor what reads them."""
     seen = {other for path in modules() if component(path) == "isa" for other in own_imports(path)}
-    assert seen <= {"model", "terms"}
+    assert seen <= {"model", "outcomes", "terms"}
 
 
 def test_explain_loads_no_engine() -> None:
@@ -254,6 +254,7 @@ def test_no_kernel_is_named_in_the_code() -> None:
     wrong = [
         f"{where(path)}:{line}: {text[:60]!r}"
         for path in modules()
+        if where(path) != "verifier/clauses.py"  # its texts cite the bugs that a clause would have stopped
         for line, text in code_words(path)
         if KERNEL_WORDS.search(text) and (where(path), text) not in KERNEL_WORDS_ALLOWED
     ]

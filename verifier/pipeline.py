@@ -20,7 +20,7 @@ from verifier.confirm import confirm
 from verifier.contract import Contract, load_contract
 from verifier.counterexample import Setting, build, concrete_machine
 from verifier.image import load_object
-from verifier.lift.decode import Decoded
+from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
 from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
@@ -152,7 +152,24 @@ def _locator(image: Image) -> Callable[[Decoded], Location]:
             text=text,
         )
 
-    return lambda decoded: at(decoded.address, decoded.text)
+    def text(decoded: Decoded) -> str:
+        """The disassembly, with the target of a direct branch as symbol+offset."""
+        for operand in decoded.operands:
+            if isinstance(operand, ImmediateOperand) and decoded.mnemonic in BRANCHES - {"ret"}:
+                target = _target(image, operand.value)
+                return f"{decoded.text.rsplit(' ', 1)[0]} {target}"
+        return decoded.text
+
+    return lambda decoded: at(decoded.address, text(decoded))
+
+
+def _target(image: Image, address: int) -> str:
+    external, named = image.external_at(address), image.symbol_before(address)
+    if external is not None:
+        return external.name
+    if named is None:
+        return f"{address:#x}"
+    return named[0] if not named[1] else f"{named[0]}+{named[1]:#x}"
 
 
 def _judge_entry(
