@@ -121,6 +121,19 @@ REASONS: tuple[ReasonCode, ...] = (
         "Verify the paths that end in SYSRETQ on their own with --entry.",
     ),
     ReasonCode(
+        "trap-on-user-stack",
+        "an exception can be raised while RSP is the user's",
+        "A path ends in UD2 or INT3 after RSP was loaded with the user's value. No SYSRET is taken there, "
+        "but the exception is delivered on a stack that the user chose.",
+        "Move the trap in front of the load of RSP.",
+    ),
+    ReasonCode(
+        "promise-missing",
+        "the contract does not vouch for a fact of boot time",
+        "A setup clause speaks of state that the exit path does not set; the contract has to say who does.",
+        "Add the [promises.ID] table to the contract, with its source, if the kernel keeps that promise.",
+    ),
+    ReasonCode(
         "relocation",
         "a relocation that matters could not be applied",
         "A path reads an instruction or constant whose bytes a relocation of unknown type changes.",

@@ -3,7 +3,7 @@
 
 SDM vol. 2B, PUSHF/PUSHFQ: the image has RF and VM cleared. SDM vol. 2B,
 POPF/POPFQ, table of effects, 64-bit operand at CPL 0: CF PF AF ZF SF TF IF DF
-OF IOPL NT AC ID are loaded; RF, VIF and VIP are cleared; VM is unaffected. The
+OF IOPL NT AC ID are loaded; RF is cleared; VM, VIF and VIP are unaffected. The
 16-bit forms (66 prefix) are not modelled.
 """
 
@@ -15,8 +15,7 @@ from verifier.terms import add, bits, eq, mask
 
 RSP = 4
 _PUSHED = mask(64) & ~(1 << FLAG_POSITIONS["rf"] | 1 << FLAG_POSITIONS["vm"])
-_CLEARED = ("rf", "vif", "vip")
-_LOADED = tuple(name for name in FLAG_POSITIONS if name not in (*_CLEARED, "vm"))
+_LOADED = tuple(name for name in FLAG_POSITIONS if name not in ("rf", "vm", "vif", "vip"))
 
 
 def _pushfq(machine: Machine, encoding: Encoding) -> None:
@@ -31,8 +30,7 @@ def _popfq(machine: Machine, encoding: Encoding) -> None:
     for name in _LOADED:
         low = FLAG_POSITIONS[name]
         machine.put(name, bits(image, low + SYSTEM_REGISTERS[name] - 1, low))
-    for name in _CLEARED:
-        machine.put(name, 0)
+    machine.put("rf", 0)
     machine.trap_if(eq(machine.get("tf"), 1), "#DB: POPFQ sets TF at CPL0")
 
 

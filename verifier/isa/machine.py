@@ -70,6 +70,12 @@ class Machine(Protocol):
     def trap_if(self, condition: Truth, text: str) -> None:
         """The instruction faults or traps at CPL0 where the condition holds; execution ends there."""
 
+    def may_fault(self, text: str) -> None:
+        """The instruction can fault for values that the model does not tell apart.
+
+        Raises NotModelled where that would matter: while RSP is the user's.
+        """
+
     def shadow(self, condition: Truth) -> None:
         """Where the condition holds, no interrupt is taken at the boundary after this instruction."""
 

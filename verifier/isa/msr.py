@@ -64,6 +64,8 @@ def _wrmsr(machine: Machine, encoding: Encoding) -> None:
     value = ((high << 32) & (mask(32) << 32)) | low
     if TRACKED[index] in _CANONICAL:
         machine.trap_if(lnot(canonical_here(machine, value)), f"#GP(0): WRMSR {index:#x}, non-canonical")
+    else:
+        machine.may_fault(f"WRMSR {index:#x} raises #GP(0) for reserved bits, which depend on the CPU")
     machine.put(TRACKED[index], value)
 
 

@@ -123,7 +123,9 @@ def _shift(state: State, decoded: Decoded, old: Before) -> None:
     count = immediate.value if isinstance(immediate, ImmediateOperand) else concrete(old.source)
     if count is not None:
         count &= limit
-        if count:
+        if not count:
+            state.flags, state.cc = old.flags, dict(old.cc)
+        else:
             fresh = {name for name in undefined if name != "of" or count > 1}
             if carry_lost and count >= width:
                 fresh.add("cf")
@@ -163,10 +165,11 @@ def _scan(state: State, decoded: Decoded, source: Term) -> None:
     target = decoded.operands[0]
     if not isinstance(target, RegisterOperand):
         raise NotModelled("a scan that does not write a register")
-    found = _read(state, target)
-    arbitrary = state.fresh("result", target.width)
+    # What is undefined is the whole register: for a 32-bit scan of 0 an AMD EPYC keeps the upper half.
+    width = 64 if target.width == 32 else target.width
+    whole = RegisterOperand(target.register, target.low, width)
     zero = eq(source, 0)
-    _write(state, target, select(zero, arbitrary, found, target.width))
+    _write(state, whole, select(zero, state.fresh("result", width), _read(state, whole), width))
     state.choose_flags(
         {
             "zf": select(zero, 1, 0, 1),

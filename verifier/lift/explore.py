@@ -16,7 +16,7 @@ from typing import Literal
 
 from verifier.isa.machine import NotModelled
 from verifier.lift import calls, corrections, vex
-from verifier.lift.decode import Decoded, decode
+from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, decode
 from verifier.lift.flags import UnknownThunk
 from verifier.lift.memory import linear
 from verifier.lift.order import Order
@@ -127,11 +127,17 @@ class Explorer:
         waiting = self._pending.get(key)
         if waiting is not None:
             self.result.joins += 1
-            self._pending[key] = waiting.joined(state)
+            self._pending[key] = self._simplified(waiting.joined(state))
             return
         self._pending[key] = state
         self._pushed += 1
         heapq.heappush(self._heap, (self.order.rank(state.calls, state.address), self._pushed, key))
+
+    def _simplified(self, state: State) -> State:
+        """A joined state without the last condition where the others imply it: the paths cover everything."""
+        if state.path and self.solver.check(*state.path[:-1], lnot(state.path[-1])) == "unsat":
+            state.path = state.path[:-1]
+        return state
 
     # Leaves.
 
@@ -177,13 +183,24 @@ class Explorer:
                 if decoded.mnemonic == "hlt":
                     state.shared.assumptions.add("hlt-stops")
                 self._leaf("trap", decoded.mnemonic, state, decoded)
+                self._check_trap_stack(state, decoded)
             case _:
                 self._execute(state, decoded)
+
+    def _check_trap_stack(self, state: State, decoded: Decoded) -> None:
+        """An exception while RSP is the user's is no SYSRET, but nothing to call proved either."""
+        if state.window is not None and decoded.mnemonic != "hlt":
+            text = f"{decoded.text}: the exception is delivered on the user's stack"
+            self._problem(state, decoded, "trap-on-user-stack", text, "trap before RSP is loaded with the user's value")
 
     def _execute(self, state: State, decoded: Decoded) -> None:
         if any(not found.applied for found in self.image.relocations_in(decoded.address, decoded.size)):
             text = f"{decoded.text}: a relocation in it could not be applied"
             self._problem(state, decoded, "relocation", text, "link the object, or report the relocation type")
+            return
+        if self._names_external(decoded):
+            text = f"{decoded.text}: its immediate is the address of an external symbol, which is not known"
+            self._problem(state, decoded, "relocation", text, "link the object first, or define the symbol with -D")
             return
         before = state.copy()
         try:
@@ -195,6 +212,19 @@ class Explorer:
             return
         for successor in self._feasible(successors, decoded):
             self._follow(before, successor, decoded)
+
+    def _names_external(self, decoded: Decoded) -> bool:
+        """Whether the instruction computes with an external symbol's address as an immediate.
+
+        Copying one (MOV, PUSH) is fine: a made-up address stands for it.
+        """
+        if decoded.mnemonic in BRANCHES or decoded.mnemonic in ("mov", "movabs", "push"):
+            return False
+        immediate = any(isinstance(operand, ImmediateOperand) for operand in decoded.operands)
+        return immediate and any(
+            found.external and found.address + found.size == decoded.next
+            for found in self.image.relocations_in(decoded.address, decoded.size)
+        )
 
     def _effects(self, state: State, decoded: Decoded) -> list[vex.Successor]:
         if decoded.system is not None or corrections.runs_here(decoded):
@@ -248,11 +278,11 @@ class Explorer:
         """Let the trapping machines end here; False if no other machine goes on."""
         if trap.condition is False:
             return True
-        if state.window is not None:
-            state.record("stack", trap.condition, f"may fault while RSP is the user's: {trap.text}")
         ended = state.copy()
         if self._constrain(ended, trap.condition, decoded):
             self._leaf("trap", trap.text, ended, decoded)
+            if state.window is not None and self.choose is None:
+                state.record("stack", True, f"can fault while RSP is the user's: {trap.text}")
         return self._constrain(state, lnot(trap.condition), decoded)
 
     def _follow(self, before: State, successor: vex.Successor, decoded: Decoded) -> None:

@@ -194,6 +194,11 @@ class State:
         """The path splits: it ends here where the condition holds."""
         self.traps.append(Trap(condition, text))
 
+    def may_fault(self, text: str) -> None:
+        """Refuse to go on where a fault that is not modelled would hit the user's stack."""
+        if self.window is not None:
+            raise NotModelled(f"{text}; RSP is the user's here")
+
     def shadow(self, condition: Truth) -> None:
         """No interrupt at the next boundary where the condition holds."""
         self.shadowed = condition
