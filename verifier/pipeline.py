@@ -211,7 +211,9 @@ def _judge_entry(
         paths = [
             SitePath(leaf, exit_view(leaf.state, entry, contract, setting.cr3_reference)) for leaf in by_site[address]
         ]
-        answers = prove_site(paths, entry, of_profile(profile), configs, solver, reference is not None)
+        # A solver without the exploration's queries behind it: it is faster, and the two do not influence each other.
+        judge = Solver(entry.constraints, budget)
+        answers = prove_site(paths, entry, of_profile(profile), configs, judge, reference is not None)
         clock.lap("prove")
         whole.sites.append(_site(setting, start, paths, answers, problems, whole))
         clock.lap("explain")
