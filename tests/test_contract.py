@@ -192,6 +192,15 @@ def test_the_guide_describes_every_table_value_and_promise() -> None:
         assert f"| `{name}`" in GUIDE
 
 
+def test_selectors_of_32_bit_exits_are_optional() -> None:
+    """Without them nothing is said about SYSRETL and SYSEXIT; with them both values are kept."""
+    tern = parse_contract(EXAMPLE, "tern.toml")
+    assert (tern.user32_cs, tern.sysenter_cs) == (None, None)
+    text = changed("user_ss = 0x23", "user_ss = 0x23\nuser32_cs = 0x1b") + "[sysenter]\ncs = 0x08\n"
+    tern = parse_contract(text, "tern.toml")
+    assert (tern.user32_cs, tern.sysenter_cs) == (0x1B, 0x08)
+
+
 INVALID: list[tuple[str, str, str]] = [
     # What is wrong, the text, the message without "tern.toml: ".
     (
@@ -250,8 +259,8 @@ MORE_INVALID: list[tuple[str, str, str]] = [
     (
         "unknown key without a likely one",
         "zzz = 1\n" + EXAMPLE,
-        "unknown key zzz; allowed here: name, title, source, frame, registers, selectors, star, entry, "
-        "calls, user, promises",
+        "unknown key zzz; allowed here: name, title, source, frame, registers, selectors, star, sysenter, "
+        "entry, calls, user, promises",
     ),
     (
         "unknown key in a fact",
@@ -348,6 +357,27 @@ MORE_INVALID: list[tuple[str, str, str]] = [
         changed("user_ss = 0x23", "user_ss = -1"),
         "selectors.user_ss: -0x1 is out of range",
     ),
+    (
+        "kernel selector of 32-bit code",
+        changed("user_ss = 0x23", "user_ss = 0x23\nuser32_cs = 0x18"),
+        "selectors.user32_cs: 0x18 has RPL 0; user mode needs RPL 3 (0x1b)",
+    ),
+    (
+        "SYSENTER without its selector",
+        EXAMPLE + "[sysenter]\n",
+        "sysenter.cs: missing; write an integer from 0x0 to 0xffff",
+    ),
+    (
+        "null selector for SYSENTER",
+        EXAMPLE + "[sysenter]\ncs = 3\n",
+        "sysenter.cs: 0x3 is a null selector; SYSEXIT faults with it",
+    ),
+    (
+        "SYSENTER's selector too wide",
+        EXAMPLE + "[sysenter]\ncs = 0x10010\n",
+        "sysenter.cs: 0x10010 is out of range (0x0 to 0xffff)",
+    ),
+    ("SYSENTER not a table", "sysenter = 16\n" + EXAMPLE, "sysenter: must be a table, not an integer"),
     ("null selector", changed("user_ss = 0x23", "user_ss = 3"), "selectors.user_ss: 0x3 is a null selector"),
     (
         "float selector",
@@ -616,7 +646,11 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
     }
     data["registers"] = registers
     data["selectors"] = {"user_cs": draw(SELECTORS), "user_ss": draw(SELECTORS)}
+    if draw(st.booleans()):
+        data["selectors"]["user32_cs"] = draw(SELECTORS)
     data["star"] = {"base": draw(st.integers(0, 0xFFFF))}
+    if draw(st.booleans()):
+        data["sysenter"] = {"cs": draw(st.integers(4, 0xFFFF))}
     for spec in FACTS:
         fact = {"value": draw(st.sampled_from(spec.values)), "source": draw(LINES)}
         data.setdefault(spec.table, {})[spec.key] = fact
@@ -632,7 +666,11 @@ def back(contract: Contract) -> dict[str, Any]:
     data["frame"] = {"base": contract.base_register, "offset": contract.base_offset, "slots": slots}
     data["registers"] = dict(contract.registers)
     data["selectors"] = {"user_cs": contract.user_cs, "user_ss": contract.user_ss}
+    if contract.user32_cs is not None:
+        data["selectors"]["user32_cs"] = contract.user32_cs
     data["star"] = {"base": contract.star_base}
+    if contract.sysenter_cs is not None:
+        data["sysenter"] = {"cs": contract.sysenter_cs}
     for spec in FACTS:
         fact: Fact = getattr(contract, spec.field)
         data.setdefault(spec.table, {})[spec.key] = {"value": fact.value, "source": fact.source}

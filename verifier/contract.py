@@ -70,6 +70,9 @@ class Contract:
     ``slots`` are sorted by offset and do not overlap. ``registers`` has the
     fifteen GPRs other than RSP in the order of ``model.GPRS``, each with one of
     ``DISPOSITIONS``. Selectors are 16 bits wide; ``star_base`` is STAR[63:48].
+    ``user32_cs`` is the CS of 32-bit user code (what SYSRETL loads), ``sysenter_cs``
+    the content of IA32_SYSENTER_CS, from which SYSEXIT derives CS and SS; None: the
+    kernel does not use them, or the contract does not say.
     ``promises`` are in the order of ``PROMISE_IDS``; the value of each is its text.
     """
 
@@ -91,6 +94,8 @@ class Contract:
     ss_descriptor: Fact
     cr3: Fact
     promises: tuple[tuple[str, Fact], ...]
+    user32_cs: int | None = None
+    sysenter_cs: int | None = None
 
     def slot(self, name: str) -> Slot | None:
         """The frame slot of that name."""
@@ -133,12 +138,13 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Every table of the format with the keys it may have; the names of slots are free."""
     yield (
         (),
-        ("name", "title", "source", "frame", "registers", "selectors", "star", *_FACT_TABLES, "promises"),
+        ("name", "title", "source", "frame", "registers", "selectors", "star", "sysenter", *_FACT_TABLES, "promises"),
     )
     yield ("frame",), ("base", "offset", "slots")
     yield ("registers",), ("default", *_RESTORED)
-    yield ("selectors",), ("user_cs", "user_ss")
+    yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
     yield ("star",), ("base",)
+    yield ("sysenter",), ("cs",)
     for table in _FACT_TABLES:
         yield (table,), tuple(spec.key for spec in FACTS if spec.table == table)
     for spec in FACTS:
@@ -215,6 +221,8 @@ def parse_contract(text: str, file: str) -> Contract:
         # No RPL or GDT-order check here: a wrong STAR is what the clause `star` reports.
         star_base=top.child("star").integer("base", 0, 0xFFFF),
         promises=_promises(top.child("promises")),
+        user32_cs=_selector(selectors, "user32_cs") if "user32_cs" in selectors.data else None,
+        sysenter_cs=_sysenter_cs(top),
         **facts,
     )
 
@@ -272,6 +280,17 @@ def _selector(table: Table, key: str) -> int:
         raise table.fail(
             f"{hexadecimal(value)} has RPL {value & 3}; user mode needs RPL 3 ({hexadecimal(value | 3)})", key
         )
+    return value
+
+
+def _sysenter_cs(top: Table) -> int | None:
+    if "sysenter" not in top.data:
+        return None
+    table = top.child("sysenter")
+    value = table.integer("cs", 0, 0xFFFF)
+    # No check of its RPL: SYSENTER and SYSEXIT put the RPL in themselves.
+    if value & ~3 == 0:
+        raise table.fail(f"{hexadecimal(value)} is a null selector; SYSEXIT faults with it", "cs")
     return value
 
 
