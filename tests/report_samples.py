@@ -58,7 +58,7 @@ CANONICAL = Counterexample(
         Input("slow_work@entry.S:13:rax", 0, "havoc", "call to slow_work at entry.S:13"),
     ),
     path=(
-        Step(LOAD, (Change("rcx", 0, EDGE),)),
+        Step(LOAD, (Change("rcx", 0, EDGE),), "", "movq SAVED_RIP(%rsp), %rcx"),
         Step(CALL, (Change("rax", 3, 0), Change("rflags", 2, 0x46)), "call: arbitrary"),
         Step(SYSRET, ()),
     ),

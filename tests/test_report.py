@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from report_samples import (
     AMD,
+    ASSUMPTIONS,
     CANONICAL,
     EDGE,
     INTEL,
@@ -25,8 +26,10 @@ from report_samples import (
 
 from verifier.model import (
     ALL_CONFIGS,
+    Change,
     ClauseResult,
     Counterexample,
+    Field,
     FileReport,
     Input,
     Location,
@@ -35,7 +38,7 @@ from verifier.model import (
     Step,
 )
 from verifier.report import FORMATS, Style, render
-from verifier.report.grouping import status_rows, violations
+from verifier.report.grouping import decisive, merged_reasons, status_rows, violations
 from verifier.report.text import editor_lines
 from verifier.report.verdict import check, exit_code, worst_code, worst_verdict
 from verifier.report.words import clean, configs_label
@@ -54,7 +57,7 @@ def hostile() -> FileReport:
         CANONICAL,
         cause=HOSTILE,
         inputs=(Input(HOSTILE, 1, "memory", HOSTILE),),
-        path=(Step(location, (), HOSTILE),),
+        path=(Step(location, (), HOSTILE, HOSTILE),),
         differs=(HOSTILE,),
         vendor_notes=((HOSTILE, HOSTILE),),
         replay_note=HOSTILE,
@@ -235,11 +238,49 @@ def test_reason_has_an_editor_line_and_a_remedy() -> None:
 
 
 @pytest.mark.parametrize("report", [violated(), inconclusive(), proved()])
-def test_assumptions_follow_the_verdict(report: FileReport) -> None:
-    """Every verdict is printed with the ids of what it rests on, before any detail."""
+def test_verdict_first_assumptions_always(report: FileReport) -> None:
+    """Verdict, findings, sites, reasons, assumptions: in this order, and every assumption with its id."""
     out = text(report)
-    for item in report.assumptions:
-        assert out.index(report.verdict.upper()) < out.index(item.id) < out.index("SYSRETQ at")
+    parts = [f"{report.input.path}: {report.verdict.upper()}", *editor_lines(report), "SYSRETQ at"]
+    parts += [f"{reason.code} at" for reason in report.reasons]
+    parts += [f"  {item.id}  " for item in report.assumptions]
+    positions = [out.index(part) for part in parts]
+    assert positions == sorted(positions)
+
+
+def test_sources_of_assumptions_on_request() -> None:
+    """Who vouches for an assumption is said with -v."""
+    assert "[contract linux]" not in text(proved())
+    assert "IF is 0 at entry [contract linux]" in text(proved(), style=Style(verbose=True))
+
+
+def test_several_files_share_the_texts_of_assumptions() -> None:
+    """Each file has the ids in a line; the texts come once, with the contract where they differ."""
+    other = replace(
+        proved("b.S"), contract="mine", assumptions=(replace(ASSUMPTIONS[1], text="IF is 1"), ASSUMPTIONS[0])
+    )
+    out = text(proved("a.S"), other)
+    assert out.count("assumptions: disjoint-stack irq-entry\n") == 1
+    assert out.count("assumptions: irq-entry disjoint-stack\n") == 1
+    assert out.count("The frame and the per-CPU area do not overlap") == 1
+    assert "IF is 0 at entry (contract linux)\n" in out
+    assert "IF is 1 (contract mine)\n" in out
+
+
+def test_proved_files_are_short_among_others() -> None:
+    """Among several files only what is not proved has details, unless -v asks; a single one has them."""
+    assert "SYSRETQ at" not in text(proved("a.S"), proved("b.S"))
+    assert text(proved("a.S"), violated()).count("SYSRETQ at") == 1
+    assert text(proved("a.S"), proved("b.S"), style=Style(verbose=True)).count("SYSRETQ at") == 2
+    assert "SYSRETQ at" in text(proved())
+
+
+def test_reasons_that_differ_in_the_clause_are_one() -> None:
+    """A cause that keeps several clauses open is one reason that names them all."""
+    reason = replace(inconclusive().reasons[0], text="rip: it may be so")
+    reasons = (reason, replace(reason, text="cs: it may be so"), replace(reason, text="other: it may be so"))
+    merged = merged_reasons(replace(inconclusive(), reasons=reasons))
+    assert [item.text for item in merged] == ["rip, cs: it may be so", "other: it may be so"]
 
 
 def test_counterexample_tells_the_whole_story_in_order() -> None:
@@ -249,16 +290,18 @@ def test_counterexample_tells_the_whole_story_in_order() -> None:
     parts = [
         "SYSRET with non-canonical RCX.",
         "frame.rip     0x800000000000  just above the la48 user half, canonical for la57",
-        "frame.rflags  0x202           IF|reserved-1",
-        "call to slow_work at entry.S:13",
-        "entry.S:12   movq 0x80(%rsp), %rcx  rcx = 0x800000000000",
+        "frame.rflags  0x202           IF",
+        "made by the call to slow_work at entry.S:13, which is not analysed\n    rax  0x0\n",
+        "    entry.S, exit_to_user()\n",
+        " 12  +0x0    movq SAVED_RIP(%rsp), %rcx  movq 0x80(%rsp), %rcx  rcx = 0x800000000000\n",
         "State just before SYSRETQ",
+        "What the two exits do (2 more fields equal, -v shows all)",
         "outcome  ≠  #GP(0) at CPL0 with the user's RSP  #GP(0) at CPL0 on the kernel stack",
         "rip      ≠  —",
         "Intel  The kernel runs",
         "AMD    Faults at CPL3.",
-        "Replay: confirmed: Unicorn reached SYSRET with the same registers.",
-        "    verify-exit entry.S",
+        "Replay confirmed: Unicorn reached SYSRET with the same registers.",
+        "Reproduce: verify-exit entry.S",
     ]
     positions = [out.index(part) for part in parts]
     assert positions == sorted(positions)
@@ -288,14 +331,53 @@ def test_equal_fields_are_left_out_until_asked_for() -> None:
     report = with_example(CANONICAL)
     row = re.compile(r"^ +rdi +0x7 +0x7$", re.MULTILINE)
     assert not row.search(text(report))
-    assert "2 other fields equal" in text(report)
+    assert "2 more fields equal" in text(report)
     assert row.search(text(report, style=Style(verbose=True)))
 
 
-def test_failed_obligation_that_is_no_field_is_marked() -> None:
-    """A window clause has no field in the outcomes; its failure has a row all the same."""
-    out = text(with_example(replace(CANONICAL, differs=("irq",))))
-    assert re.search(r"^ +irq +≠ +does not hold$", out, re.MULTILINE)
+def test_failed_obligation_that_is_no_field_is_named() -> None:
+    """A window clause has no field in the outcomes; what failed is said under the cause, equal outcomes briefly."""
+    same = replace(CANONICAL, differs=("interrupts are on (x.S:3)",), iret=CANONICAL.sysret)
+    out = text(with_example(same))
+    assert "\n    SYSRET with non-canonical RCX.\n    ≠ interrupts are on (x.S:3)\n" in out
+    assert "What the two exits do: the same (#GP(0) at CPL0 with the user's RSP; 7 fields equal, -v shows all)" in out
+    assert re.search(r"^ +rdi +0x7 +0x7$", text(with_example(same), style=Style(verbose=True)), re.MULTILINE)
+
+
+def test_a_path_is_listed_once() -> None:
+    """A second counterexample over the same instructions refers to the first and shows what differs."""
+    other = replace(CANONICAL, at_exit=(Field("rcx", 5), *CANONICAL.at_exit[1:]))
+    clauses = (
+        ClauseResult("rip", "violated", ALL_CONFIGS, None, CANONICAL),
+        ClauseResult("cs", "violated", ALL_CONFIGS, None, other),
+    )
+    report = replace(violated(), sites=(replace(violated().sites[0], clauses=clauses),))
+    brief, long = text(report), text(report, style=Style(verbose=True))
+    assert (brief.count("movq 0x80(%rsp), %rcx"), long.count("movq 0x80(%rsp), %rcx")) == (1, 2)
+    assert "Path: the same 3 instructions as for rip" in brief
+    after = brief[brief.index("Counterexample to cs") :]
+    assert re.search(r"State just before SYSRETQ \(.*\)\n    rcx  0x5  canonical, user half\n  What", after)
+
+
+def test_idle_registers_share_a_row() -> None:
+    """General registers that are 0 and that SYSRET does not use are one row; -v lists each."""
+    fields = (Field("rax", 0), Field("rbx", 1), Field("rcx", 0), Field("rdx", 0), Field("cr3", 0))
+    report = with_example(replace(CANONICAL, at_exit=fields))
+    assert re.search(r"^ +rbx +0x1\n +rcx +0x0 .*\n +cr3 +0x0 .*\n +the rest +0x0 +rax rdx$", text(report), re.M)
+    assert re.search(r"^ +rdx +0x0$", text(report, style=Style(verbose=True)), re.M)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_names_of_made_values_are_not_broken(width: int) -> None:
+    """Values of two calls at one place keep their full names; a name is never folded in its middle."""
+    place = "slow_work@arch/entry.S:13"
+    values = [(f"{place}:frame.cs", 1), (f"{place}#2:frame.cs", 2), (f"{place}:gs:[0x10]", 3)]
+    inputs = tuple(Input(name, value, "havoc", "call to slow_work at arch/entry.S:13") for name, value in values)
+    out = text(with_example(replace(CANONICAL, inputs=inputs)), style=Style(width=max(width, 100)))
+    assert f"    {place}#2:frame.cs  0x2" in out
+    out = text(with_example(replace(CANONICAL, inputs=inputs[1:])), style=Style(width=width))
+    assert "    frame.cs   0x2" in out
+    assert "    gs:[0x10]  0x3" in out
 
 
 def test_long_paths_are_shortened_until_asked_for() -> None:
@@ -316,10 +398,43 @@ def test_long_paths_are_shortened_until_asked_for() -> None:
 
 
 def test_one_line_of_a_macro_is_named_once() -> None:
-    """Instructions of one source line show their own offset after the first."""
-    steps = tuple(Step(replace(SYSRET, offset=index), ()) for index in (0, 4))
+    """Instructions of one source line have its number and its text at the first only."""
+    steps = tuple(Step(replace(SYSRET, offset=index), (), "", "leave now") for index in (0, 4))
     out = text(with_example(replace(CANONICAL, path=steps)))
-    assert re.search(r"entry\.S:210 +sysretq\n +exit_to_user\+0x4 +sysretq\n", out)
+    assert re.search(r"210 +\+0x0 +leave now +sysretq\n +\+0x4 +sysretq\n", out)
+
+
+def test_file_and_symbol_are_headings() -> None:
+    """The file is named where it changes, so that line numbers stay short; without one the symbol is."""
+    places = (SYSRET, replace(SYSRET, file="b.S"), replace(SYSRET, file=None, line=None, symbol="stub"))
+    places += (replace(SYSRET, file=None, line=None, symbol=None),)
+    out = text(with_example(replace(CANONICAL, path=tuple(Step(place, ()) for place in places))))
+    for expected in (
+        "    entry.S, exit_to_user()\n    210  +0x1a3  ",
+        "    b.S, exit_to_user()\n    210  +0x1a3  ",
+        "    stub()\n         +0x1a3  ",
+        "    code without a symbol\n         0x4001a3  ",
+    ):
+        assert expected.rstrip(" ") in out
+
+
+def test_source_text_gives_way_first() -> None:
+    """In a narrow terminal the source text is cut or left out; disassembly and values stay whole."""
+    step = Step(SYSRET, (Change("rcx", 0, EDGE),), "", "need_canonical_address slow, and_more_words_to_follow")
+    report = with_example(replace(CANONICAL, path=(step,)))
+    wide, narrow = text(report, style=Style(width=200)), text(report, style=Style(width=60))
+    assert "need_canonical_address slow, and_more_words…" in wide
+    for out in (wide, narrow):
+        assert "sysretq" in out
+        assert "rcx = 0x800000000000" in out
+
+
+def test_many_registers_are_one_word_in_the_verdict() -> None:
+    """Up to three registers are named in the verdict line, more are counted."""
+    registers = [f"gpr.r{number}" for number in range(8, 12)]
+    clauses = tuple(ClauseResult(name, "violated", ALL_CONFIGS, None, leak(name[4:])) for name in registers)
+    for count, expected in ((3, tuple(registers[:3])), (4, ("gpr.* (4)",))):
+        assert decisive(replace(violated(), sites=(_site(*clauses[:count]),))) == expected
 
 
 def test_status_table_is_compact() -> None:
@@ -366,8 +481,9 @@ def test_summary_lists_every_file() -> None:
 def test_quiet_keeps_verdict_and_findings() -> None:
     """-q leaves the verdict lines and the editor lines, nothing else."""
     quiet = text(violated(), style=Style(width=200, quiet=True)).rstrip("\n").split("\n")
-    assert quiet[1:] == editor_lines(violated())
-    assert quiet[0].startswith("entry.S: VIOLATED (")
+    assert quiet[0] == "entry.S: VIOLATED (canonical, gpr.rbx, gpr.rdi)"
+    assert quiet[1].startswith("  contract linux; profile equivalence; ")
+    assert quiet[2:] == editor_lines(violated())
 
 
 def test_verbose_adds_numbers_and_the_trusted_base() -> None:

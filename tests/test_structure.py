@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"elf", "isa", "lines", "source"}),
     frozenset({"contract"}),
     frozenset({"assemble", "assumptions", "clauses", "image", "lift", "options", "replay", "report"}),
-    frozenset({"explain", "minimise", "obligations", "prove", "sites", "trace"}),
+    frozenset({"explain", "listing", "minimise", "obligations", "prove", "sites", "trace"}),
     frozenset({"confirm"}),
     frozenset({"counterexample"}),
     frozenset({"pipeline"}),

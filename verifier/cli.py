@@ -248,7 +248,9 @@ def use_color(choice: str, stream: IO[str], environment: Mapping[str, str]) -> b
 
 
 def _width(stream: IO[str]) -> int:
-    return shutil.get_terminal_size((PIPE_WIDTH, 25)).columns if stream.isatty() else PIPE_WIDTH
+    """COLUMNS if it is set, else the terminal's width, else that of a pipe."""
+    told = stream.isatty() or os.environ.get("COLUMNS")
+    return shutil.get_terminal_size((PIPE_WIDTH, 25)).columns if told else PIPE_WIDTH
 
 
 def _say(message: str) -> None:
@@ -294,7 +296,7 @@ def build_parser() -> argparse.ArgumentParser:
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
         allow_abbrev=False,
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="an assembly file (.S)")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="an assembly file (.S, .s) or an object file")
     add_arguments(parser)
     output = parser.add_argument_group("output")
     output.add_argument(

@@ -229,11 +229,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One executed instruction of a counterexample's path. ``note`` says e.g. "taken" or "call: arbitrary"."""
+    """One executed instruction of a counterexample's path.
+
+    ``note`` says e.g. "taken" or "call: arbitrary". ``source`` is the source
+    line that it comes from, white space collapsed; "" if that is not at hand.
+    """
 
     location: Location
     changes: tuple[Change, ...]
     note: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
 from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
+from verifier.listing import reader, with_source
 from verifier.model import (
     ClauseResult,
     Config,
@@ -108,6 +109,7 @@ def verify(path: Path, options: Options) -> FileReport:
             clock,
         )
     whole.reasons += _unreached(image, whole)
+    line_of = reader(path, data) if _is_source(path) else (lambda _: "")
     return FileReport(
         input=InputFile(str(path), digest),
         verdict=_verdict(whole),
@@ -116,7 +118,7 @@ def verify(path: Path, options: Options) -> FileReport:
         configs=chosen.configs,
         entries=tuple(start.name for start in starts),
         assumptions=collect(contract, whole.used),
-        sites=tuple(whole.sites),
+        sites=tuple(with_source(site, line_of) for site in whole.sites),
         reasons=tuple(dict.fromkeys(whole.reasons)),
         tool=_tool(),
         command=command(str(path), options),

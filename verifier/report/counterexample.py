@@ -3,28 +3,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verifier.model import FRAME_WORDS, Config, Counterexample, Field, Input, OutcomeView, Step
+from verifier.model import FRAME_WORDS, GPRS, Config, Counterexample, Field, Input, OutcomeView, Step
 from verifier.report.grouping import Violation
 from verifier.report.meaning import meaning
-from verifier.report.words import clean, configs_label, counted, hexa, in_order, place, sentence, source
-
-HEAD, TAIL = 12, 28
-"""Steps shown at the start and at the end of a long path, unless everything is asked for."""
+from verifier.report.path import listing
+from verifier.report.words import capital, clean, configs_label, counted, hexa, sentence
 
 _INDENT = 4
 _KINDS = (
     ("frame", "frame slot at entry"),
     ("register", "register at entry"),
     ("memory", "memory at entry"),
-    ("havoc", "made by code that is not analysed"),
 )
+_OF_A_CALL = re.compile(r"[^@]*@[^:]+(?::[0-9][^:]*)?:([a-z<\[].*)", re.DOTALL)
+"""The name of a value that a call made, such as "slow_work@entry.S:20:frame.cs"; group 1 says of what."""
+
+_IDLE = frozenset(GPRS) - {"rcx", "r11", "rsp"}
+"""The general registers that SYSRET and the reader's first look have nothing to do with."""
+
+_VENDORS = {"intel": "Intel", "amd": "AMD"}
 
 
 def short(violation: Violation, among: Sequence[Config]) -> Text:
@@ -43,35 +48,46 @@ def short(violation: Violation, among: Sequence[Config]) -> Text:
     return line
 
 
-def full(violation: Violation, among: Sequence[Config], command: str, verbose: bool) -> Iterable[RenderableType]:
-    """The parts of a whole counterexample, in reading order."""
-    heading = _heading(violation, among)
-    yield Text.assemble(("Counterexample to ", "bold red"), heading)
+Listed = dict[tuple[Step, ...], Violation]
+"""The paths of a site that were listed already, without their values, each with what it was listed for."""
+
+
+def full(
+    violation: Violation, among: Sequence[Config], verbose: bool, width: int, listed: Listed
+) -> Iterator[RenderableType]:
+    """The parts of a whole counterexample, in reading order, within ``width`` columns.
+
+    ``listed`` is added to: a path and the state at its end are shown in full
+    once (unless verbose), then only what is different.
+    """
+    yield Text.assemble(("Counterexample to ", "bold red"), _heading(violation, among))
     example = violation.example
     if example is None:
         yield _indented(Text(clean(violation.reason or "no counterexample is available")))
         return
-    yield _indented(Text(clean(sentence(example.cause)) + "."))
-    yield from _inputs(example.inputs)
-    yield from _path(example.path, verbose)
-    if example.at_exit:
-        yield _title(f"State just before {example.sysret.instruction}")
-        yield _indented(_values((field.name, field.value, "") for field in example.at_exit))
-    yield _title("What the two exits do")
-    yield _indented(_outcomes(example, verbose))
+    yield _indented(Text(clean(capital(sentence(example.cause))) + "."))
+    for failure in _failures(example):
+        yield _indented(Text.assemble(("≠ ", "bold red"), clean(failure)))
+    yield from _inputs(example.inputs, width - _INDENT)
+    earlier = listed.setdefault(tuple(_bare(step) for step in example.path), violation)
+    length = counted(len(example.path), "instruction")
+    first = earlier.example if earlier is not violation and not verbose else None
+    if first is None:
+        yield _title("Path", f" ({length})")
+        for part in listing(example.path, verbose, width - _INDENT):
+            yield _indented(part)
+    else:
+        yield _title("Path", f": the same {length} as for {clean(earlier.id)}; -v lists all")
+    yield from _state(example, first, verbose, width - _INDENT)
+    yield from _outcomes(example, verbose)
     if example.vendor_notes:
         yield _title("On real CPUs")
-        notes = _grid()
+        notes = Table.grid(padding=(0, 2, 0, 0))
         for vendor, note in example.vendor_notes:
-            notes.add_row(Text({"intel": "Intel", "amd": "AMD"}.get(vendor, clean(vendor))), Text(clean(note)))
+            notes.add_row(Text(_VENDORS.get(vendor, clean(vendor))), Text(clean(note)))
         yield _indented(notes)
-    verdict = "confirmed" if example.replayed else "NOT confirmed"
     note = f": {clean(sentence(example.replay_note))}" if example.replay_note else ""
-    yield _title(f"Replay: {verdict}", f"{note}.")
-    if command:
-        yield _title("Reproduce", ":")
-        # As long as it is: a folded command cannot be pasted.
-        yield Text(" " * _INDENT + clean(command), no_wrap=True, overflow="ignore")
+    yield _title("Replay confirmed" if example.replayed else "Replay did NOT confirm this", f"{note}.")
 
 
 def _heading(violation: Violation, among: Sequence[Config]) -> Text:
@@ -79,7 +95,13 @@ def _heading(violation: Violation, among: Sequence[Config]) -> Text:
     return Text(clean(violation.id) + (f" ({where})" if where else ""), style="bold red")
 
 
-def _inputs(inputs: Sequence[Input]) -> Iterable[RenderableType]:
+def _failures(example: Counterexample) -> list[str]:
+    """What failed that is no field of the outcomes: an obligation on the way, with its place."""
+    fields = {field.name for outcome in (example.sysret, example.iret) for field in outcome.fields}
+    return [name for name in example.differs if name not in fields and name not in ("fault", "trap")]
+
+
+def _inputs(inputs: Sequence[Input], width: int) -> Iterator[RenderableType]:
     yield _title("Inputs", " (any value will do for what is not listed)")
     if not inputs:
         yield _indented(Text("none: every state that reaches the exit fails"))
@@ -87,62 +109,87 @@ def _inputs(inputs: Sequence[Input]) -> Iterable[RenderableType]:
     for kind, title in _KINDS:
         chosen = [item for item in inputs if item.kind == kind]
         if chosen:
-            yield Padding(Text(title, style="dim"), (0, 0, 0, _INDENT))
-            yield _indented(_values((item.name, item.value, item.origin) for item in chosen))
+            yield _indented(Text(title, style="dim"))
+            yield _indented(_values([(item.name, item.value, item.origin) for item in chosen], width))
+    made = [item for item in inputs if item.kind == "havoc"]
+    for origin in dict.fromkeys(item.origin for item in made):
+        yield from _made(origin, [item for item in made if item.origin == origin], width)
 
 
-def _values(rows: Iterable[tuple[str, int | None, str]]) -> Table:
+def _made(origin: str, items: Sequence[Input], width: int) -> Iterator[RenderableType]:
+    """Values that code which is not analysed made; named without their origin if that stays unique."""
+    title = f"{origin}, which is not analysed" if origin else "code that is not analysed"
+    yield _indented(Text(clean(f"made by the {title}" if origin.startswith("call ") else f"made by {title}"), "dim"))
+    matches = [_OF_A_CALL.fullmatch(item.name) for item in items]
+    brief = [item.name if match is None else match[1] for item, match in zip(items, matches, strict=True)]
+    names = brief if len(set(brief)) == len(brief) else [item.name for item in items]
+    yield _indented(_values([(name, item.value, "") for name, item in zip(names, items, strict=True)], width))
+
+
+def _values(rows: Sequence[tuple[str, int | None, str]], width: int) -> Table:
     """Name, value, meaning; a third column only where there is something to say."""
-    table = _grid()
-    for name, value, origin in rows:
-        said = "" if value is None else meaning(name, value)
-        table.add_row(Text(clean(name)), Text(_hex(value)), Text(clean("; ".join(filter(None, (said, origin))))))
+    shown = [(clean(name), _hex(value), _said(name, value, origin)) for name, value, origin in rows]
+    name_width = max((len(name) for name, _, _ in shown), default=0)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    # A long name folds; one that leaves room for a value is never broken, nor is a value.
+    table.add_column(no_wrap=name_width <= width - 40, overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in shown:
+        table.add_row(*map(Text, row))
     return table
 
 
-def _path(path: Sequence[Step], verbose: bool) -> Iterable[RenderableType]:
-    yield _title("Path", f" ({counted(len(path), 'instruction')})")
-    table = _grid()
-    skipped = 0 if verbose else max(0, len(path) - HEAD - TAIL)
-    previous = None
-    for index, step in enumerate(path):
-        if skipped and HEAD <= index < HEAD + skipped:
-            if index == HEAD:
-                table.add_row(Text("…"), Text(f"{counted(skipped, 'instruction')} left out, -v shows all", style="dim"))
-                previous = None
-            continue
-        line = source(step.location)
-        # A macro makes many instructions of one line: say the line once, then the offsets.
-        where = line if line != previous else f"  {place(step.location)}"
-        previous = line
-        table.add_row(
-            Text(clean(where), style="dim"),
-            Text(clean(" ".join(step.location.text.split()))),
-            Text(_effect(step)),
-        )
+def _said(name: str, value: int | None, origin: str) -> str:
+    said = "" if value is None else meaning(name, value)
+    return clean("; ".join(filter(None, (said, origin))))
+
+
+def _bare(step: Step) -> Step:
+    """The step without its values: what makes two paths the same way through the code."""
+    return Step(step.location, (), step.note)
+
+
+def _state(
+    example: Counterexample, first: Counterexample | None, verbose: bool, width: int
+) -> Iterator[RenderableType]:
+    """The state at the exit; general registers that SYSRET does not look at and that are 0 share a row.
+
+    With ``first``, a counterexample with the same path, only what differs from its state.
+    """
+    if not example.at_exit:
+        return
+    before = f"State just before {example.sysret.instruction}"
+    fields = [field for field in example.at_exit if first is None or field not in first.at_exit]
+    if not fields:
+        yield _title(before, ": the same as well")
+        return
+    short_of_all = first is None and not verbose
+    idle = [field.name for field in fields if short_of_all and field.name in _IDLE and field.value == 0]
+    table = _values([(field.name, field.value, "") for field in fields if field.name not in idle], width)
+    if idle:
+        table.add_row(Text("the rest"), Text("0x0"), Text(" ".join(idle)))
+    yield _title(before, "" if first is None else " (the rest is the same)")
     yield _indented(table)
 
 
-def _effect(step: Step) -> str:
-    parts = []
-    for change in step.changes:
-        said = f" {meaning('rflags', change.after)}" if change.name == "rflags" else ""
-        parts.append(f"{change.name} = {hexa(change.after)}{said}")
-    if step.note:
-        parts.append(step.note)
-    return clean(", ".join(parts))
-
-
-def _outcomes(example: Counterexample, verbose: bool) -> Table:
-    """Both outcomes in two columns; "≠" marks a field that differs."""
+def _outcomes(example: Counterexample, verbose: bool) -> Iterator[RenderableType]:
+    """Both outcomes in two columns; "≠" marks a field that differs. One line if none does."""
     ours, theirs = _by_name(example.sysret.fields), _by_name(example.iret.fields)
     names = list(dict.fromkeys((*ours, *theirs)))
-    differs = set(example.differs)
-    table = _grid(wide=2)
+    differs = {name for name in example.differs if name in names}
+    fates = (example.sysret.fault, example.sysret.trap), (example.iret.fault, example.iret.trap)
+    faults = "≠" if fates[0] != fates[1] else ""
+    if not differs and not faults and not verbose:
+        same = f"{_fate(example.sysret)}; {counted(len(names), 'field')} equal, -v shows all"
+        yield _title("What the two exits do", f": the same ({same})")
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(4):
+        table.add_column(overflow="fold")
     table.add_row(
         "", "", Text(clean(example.sysret.instruction), "bold"), Text(clean(example.iret.instruction), "bold")
     )
-    faults = "≠" if (example.sysret.fault, example.sysret.trap) != (example.iret.fault, example.iret.trap) else ""
     table.add_row(
         "outcome",
         Text(faults, "bold red"),
@@ -160,12 +207,8 @@ def _outcomes(example: Counterexample, verbose: bool) -> Table:
         table.add_row(
             Text(clean(name)), Text("≠" if marked else "", "bold red"), *cells, style="bold" if marked else ""
         )
-    if hidden:
-        table.add_row("…", "", Text(f"{counted(hidden, 'other field')} equal, -v shows all", style="dim"), "")
-    for other in example.differs:
-        if other not in (*names, "fault", "trap"):
-            table.add_row(Text(clean(other)), Text("≠", "bold red"), Text("does not hold"), "", style="bold")
-    return table
+    yield _title("What the two exits do", f" ({counted(hidden, 'more field')} equal, -v shows all)" if hidden else "")
+    yield _indented(table)
 
 
 def _fate(outcome: OutcomeView) -> str:
@@ -193,20 +236,3 @@ def _title(text: str, rest: str = "") -> Padding:
 
 def _indented(part: RenderableType) -> Padding:
     return Padding(part, (0, 0, 0, _INDENT))
-
-
-def _grid(wide: int = 0) -> Table:
-    """A table without lines whose cells fold, so that nothing is cut at any width.
-
-    ``wide`` is 2 for the four columns of the side-by-side view.
-    """
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(4 if wide else 3):
-        table.add_column(overflow="fold")
-    return table
-
-
-def vendors(configs: Sequence[Config]) -> str:
-    """The configurations of a run in words: "intel and amd, la48 and la57"."""
-    chosen = in_order(configs)
-    return ", ".join(" and ".join(dict.fromkeys(config[index] for config in chosen)) for index in (0, 1))

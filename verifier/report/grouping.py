@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What belongs together on the page: clauses of one status, counterexamples that are the same."""
+"""What belongs together on the page: clauses of one status, counterexamples and reasons that are the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verifier.model import ClauseResult, Config, Counterexample, SiteResult, Status
-from verifier.report.words import configs_label, in_order
+from verifier.model import (
+    Assumption,
+    ClauseResult,
+    Config,
+    Counterexample,
+    FileReport,
+    Reason,
+    SiteResult,
+    Status,
+)
+from verifier.report.words import configs_label, in_order, sentence
 
+_FEW = 3
 STATUS_ORDER: tuple[Status, ...] = ("violated", "unknown", "proved", "waived", "not-applicable")
 
 
@@ -88,3 +98,50 @@ def violations(site: SiteResult) -> tuple[Violation, ...]:
         else:
             found[key] = replace(earlier, configs=in_order(earlier.configs + clause.configs))
     return tuple(found.values())
+
+
+def decisive(report: FileReport) -> tuple[str, ...]:
+    """The violated clauses, the reason codes or the error code: what decided the verdict, briefly."""
+    if report.error is not None:
+        return (report.error[0],)
+    bad = [clause.id for site in report.sites for clause in site.clauses if clause.status == "violated"]
+    names = list(dict.fromkeys(bad or [reason.code for reason in report.reasons]))
+    gprs = [name for name in names if name.startswith("gpr.")]
+    if len(gprs) > _FEW:
+        names = [f"gpr.* ({len(gprs)})" if name == gprs[0] else name for name in names if name not in gprs[1:]]
+    return tuple(names)
+
+
+def merged_reasons(report: FileReport) -> tuple[Reason, ...]:
+    """The reasons; those that differ only in the clause which their text begins with are one for all of these."""
+    clauses = {clause.id for site in report.sites for clause in site.clauses}
+    groups: dict[Reason, list[str]] = {}
+    for reason in report.reasons:
+        clause, colon, rest = reason.text.partition(": ")
+        if colon and clause in clauses:
+            groups.setdefault(replace(reason, text=rest), []).append(clause)
+        else:
+            groups.setdefault(reason, [])
+    return tuple(
+        replace(reason, text=f"{', '.join(dict.fromkeys(names))}: {reason.text}") if names else reason
+        for reason, names in groups.items()
+    )
+
+
+def all_assumptions(reports: Sequence[FileReport], sources: bool) -> tuple[Assumption, ...]:
+    """The assumptions of all reports, sorted by id; one with several texts names the contract of each.
+
+    Without ``sources`` those that differ in their source only are one.
+    """
+    contracts: dict[Assumption, set[str]] = {}
+    for report in reports:
+        for item in report.assumptions:
+            item = item if sources else replace(item, source="")
+            contracts.setdefault(item, set()).add(report.contract)
+    ids = [item.id for item in contracts]
+    found = []
+    for item, names in contracts.items():
+        several = ids.count(item.id) > 1
+        told = f"{sentence(item.text)} (contract {', '.join(sorted(names))})"
+        found.append(replace(item, text=told) if several else item)
+    return tuple(sorted(found, key=lambda item: (item.id, item.text, item.source)))

@@ -162,6 +162,7 @@ def _step(step: Step) -> Json:
     return _location(step.location) | {
         "changes": [_change(change) for change in step.changes],
         "note": step.note,
+        "source": step.source or None,
     }
 
 

@@ -24,12 +24,11 @@ def meaning(name: str, value: int) -> str:
     place = name.lower().rsplit(":", 1)[-1]
     if place.startswith("rflags."):
         return _flag(place, value)
-    in_frame = place.startswith("frame.")
     place = place.removeprefix("frame.")
     if place in _ADDRESSES or place.endswith("base"):
         return address(value)
-    # The frame's r11 slot holds a plain user register, not flags.
-    if place in _FLAGS and not (in_frame and place == "r11"):
+    # SYSRET takes RFLAGS from R11, so R11 and what is loaded into it are read as flags.
+    if place in _FLAGS:
         return rflags(value)
     if place in ("cs", "ss"):
         return selector(value)
@@ -55,7 +54,7 @@ def address(value: int) -> str:
 
 
 def rflags(value: int) -> str:
-    """The names of the set RFLAGS bits from bit 0 up, reserved ones last: "TF|IF|reserved-1"."""
+    """The names of the set RFLAGS bits from bit 0 up, reserved ones last: "TF|IF"; bit 1 is always set."""
     names = []
     known = 1 << 1
     for name, low in RFLAGS_BITS:
@@ -64,8 +63,6 @@ def rflags(value: int) -> str:
         field = value >> low & _ones(width)
         if field:
             names.append(f"{name}={field}" if width > 1 else name)
-    if value & 2:
-        names.append("reserved-1")
     if value & ~known:
         names.append(f"reserved bits {_ranges(value & ~known)}")
     return "|".join(names) or "no flag set"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Text for people: verdict, editor lines, assumptions, clauses, counterexamples, and a summary.
+"""Text for people: verdict, editor lines, clauses, counterexamples, reasons, assumptions, and a summary.
 
 Only ``rich.text.Text`` is printed, never markup, and every string of the
 report passes ``clean``: a symbol name cannot colour, move or forge output.
@@ -7,7 +7,7 @@ report passes ``clean``: a symbol name cannot colour, move or forge output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 
 from rich.console import Console, RenderableType
@@ -15,21 +15,33 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verifier.model import FileReport, SiteResult
+from verifier.model import Assumption, FileReport, SiteResult
 from verifier.report import Style
-from verifier.report.counterexample import full, short, vendors
-from verifier.report.grouping import StatusRow, Violation, status_rows, violations
+from verifier.report.counterexample import Listed, full, short
+from verifier.report.grouping import (
+    StatusRow,
+    Violation,
+    all_assumptions,
+    decisive,
+    merged_reasons,
+    status_rows,
+    violations,
+)
 from verifier.report.verdict import worst_verdict
-from verifier.report.words import clean, concise, counted, hexa, sentence, source
+from verifier.report.words import capital, clean, concise, counted, hexa, sentence, source, vendors
 
 MIN_WIDTH, MAX_WIDTH = 60, 200
 
-_COLORS = {"proved": "bold green", "violated": "bold red", "inconclusive": "bold yellow", "error": "bold red"}
+_COLORS = {"violated": "bold red", "error": "bold red", "inconclusive": "bold yellow", "proved": "bold green"}
 _STATUS_COLORS = {"proved": "green", "violated": "bold red", "unknown": "yellow", "waived": "yellow"}
 
 
 def render(reports: Sequence[FileReport], style: Style) -> str:
-    """All reports in the order given; a summary table follows if there are several."""
+    """All reports in the order given.
+
+    With several files the proved ones are short (unless verbose), the texts of
+    the assumptions come once, and a summary table ends the output.
+    """
     buffer = StringIO()
     # Every choice that rich would take from the environment is made here.
     console = Console(
@@ -49,43 +61,51 @@ def render(reports: Sequence[FileReport], style: Style) -> str:
     for index, report in enumerate(reports):
         if index and not style.quiet:
             console.print()
-        _file(console, report, style)
+        _file(console, report, style, among_others=len(reports) > 1)
     if len(reports) > 1:
+        if not style.quiet:
+            _assumptions(console, all_assumptions(reports, style.verbose), style.verbose)
         console.print()
         _summary(console, reports)
     lines = buffer.getvalue().split("\n")
     return "\n".join(line if style.color else line.rstrip() for line in lines)
 
 
-def _file(console: Console, report: FileReport, style: Style) -> None:
+def _file(console: Console, report: FileReport, style: Style, among_others: bool) -> None:
     _verdict(console, report)
     for line in editor_lines(report, style.errors):
         console.print(Text(line), soft_wrap=True)
     if style.quiet:
         return
-    _reasons(console, report)
-    _assumptions(console, report)
-    shown: set[str] = set()
-    for site in report.sites:
-        console.print()
-        _site(console, report, site, style, shown)
+    detailed = style.verbose or report.verdict != "proved" or not among_others
+    if detailed:
+        _details(console, report, style)
+    if among_others:
+        if detailed and report.assumptions:
+            console.print()
+        _assumption_ids(console, report)
+    else:
+        _assumptions(console, report.assumptions, style.verbose)
     if style.verbose:
         _numbers(console, report)
 
 
 def _verdict(console: Console, report: FileReport) -> None:
-    parts = [counted(len(report.sites), "exit site")]
-    if report.contract:
-        parts.append(f"contract {report.contract}")
-    if report.profile:
-        parts.append(f"profile {report.profile}")
-    if report.configs:
-        parts.append(vendors(report.configs))
-    if report.assumptions:
-        parts.append(f"under {counted(len(report.assumptions), 'assumption')}")
+    """The path and the verdict in one line that is never folded, then what it holds for."""
     line = Text.assemble((clean(report.input.path), "bold"), ": ", (report.verdict.upper(), _COLORS[report.verdict]))
-    line.append(f" ({clean('; '.join(parts) if report.error is None else report.error[0])})")
-    console.print(line)
+    why = decisive(report)
+    line.append(clean(f" ({', '.join(why)})") if why else "")
+    console.print(line, soft_wrap=True)
+    if report.error is not None:
+        return
+    parts = [
+        f"contract {report.contract}" if report.contract else "",
+        f"profile {report.profile}" if report.profile else "",
+        vendors(report.configs) if report.configs else "",
+        counted(len(report.sites), "exit site"),
+        counted(len(report.assumptions), "assumption"),
+    ]
+    console.print(Padding(Text(clean("; ".join(filter(None, parts)))), (0, 0, 0, 2)))
 
 
 def editor_lines(report: FileReport, errors: bool = True) -> list[str]:
@@ -99,7 +119,7 @@ def editor_lines(report: FileReport, errors: bool = True) -> list[str]:
                 named.add(violation.id)
                 cause = violation.example.cause if violation.example is not None else violation.reason
                 lines[concise(path, site.location, "error", cause or "violated", violation.id)] = None
-    for reason in report.reasons:
+    for reason in merged_reasons(report):
         lines[concise(path, reason.location, "warning", reason.text, reason.code)] = None
     if report.error is not None and errors:
         for message in report.error[1].split("\n"):
@@ -107,40 +127,28 @@ def editor_lines(report: FileReport, errors: bool = True) -> list[str]:
     return list(lines)
 
 
-def _reasons(console: Console, report: FileReport) -> None:
-    if not report.reasons:
-        return
-    console.print(_heading("Why it is not decided" if report.verdict == "inconclusive" else "What is not decided"))
-    for reason in report.reasons:
-        at = f", at {source(reason.location)}" if reason.location is not None else ""
-        instruction = f": {reason.location.text}" if reason.location is not None and reason.location.text else ""
-        console.print(_entry(f"{reason.code}{at}{instruction}", sentence(reason.text) + "."))
-        if reason.remedy:
-            console.print(Padding(Text(clean(f"To settle it: {reason.remedy}")), (0, 0, 0, 4)))
-
-
-def _assumptions(console: Console, report: FileReport) -> None:
-    if not report.assumptions:
-        return
-    console.print(_heading("Assumptions (the verdict holds where these do)"))
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for item in report.assumptions:
-        said = Text(clean(sentence(item.text)))
-        said.append(f" [{clean(item.source)}]" if item.source else "", style="dim")
-        table.add_row(Text(clean(item.id)), said)
-    console.print(Padding(table, (0, 0, 0, 2)))
+def _details(console: Console, report: FileReport, style: Style) -> None:
+    """Sites with their counterexamples, how to see them again, and the reasons."""
+    shown: set[str] = set()
+    for site in report.sites:
+        console.print()
+        _site(console, report, site, style, shown)
+    if report.command and (report.verdict == "violated" or style.verbose):
+        console.print()
+        # As long as it is: a folded command cannot be pasted.
+        console.print(Text.assemble(("Reproduce", "bold"), f": {clean(report.command)}"), soft_wrap=True)
+    _reasons(console, report)
 
 
 def _site(console: Console, report: FileReport, site: SiteResult, style: Style, shown: set[str]) -> None:
     where = site.location
     symbol = f"{where.symbol}()+{hexa(where.offset)}" if where.symbol is not None else hexa(where.address)
-    line = f", {where.file}:{where.line}" if where.file is not None and where.line is not None else ""
+    line = f"{where.file}:{where.line}, " if where.file is not None and where.line is not None else ""
+    entry = f", reached from {site.entry}" if site.entry != where.symbol else ""
     console.print(
         Text.assemble(
-            (clean(f"{site.kind.upper()} at {symbol}{line}"), "bold"),
-            clean(f", reached from {site.entry}: "),
+            (clean(f"{site.kind.upper()} at {line}{symbol}"), "bold"),
+            clean(f"{entry}: "),
             (site.verdict, _COLORS[site.verdict]),
         )
     )
@@ -148,21 +156,26 @@ def _site(console: Console, report: FileReport, site: SiteResult, style: Style, 
     if style.verbose and site.witness:
         inputs = ", ".join(f"{item.name} = {hexa(item.value)}" for item in site.witness)
         console.print(_entry("Witness (a state that reaches it)", inputs))
+    listed: Listed = {}
     for violation in violations(site):
-        for part in _violation(report, violation, style, shown):
-            # A command is as long as it is; everything else folds.
-            console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+        for part in _violation(report, violation, style, console.width, shown, listed):
+            console.print(part)
 
 
-def _violation(report: FileReport, violation: Violation, style: Style, shown: set[str]) -> Sequence[RenderableType]:
+def _violation(
+    report: FileReport, violation: Violation, style: Style, width: int, shown: set[str], listed: Listed
+) -> Iterator[RenderableType]:
     """A counterexample in full, or one line if a sister register's was already shown at full length."""
     family = violation.id.split(".")[0]
     if violation.id.startswith("gpr.") and family in shown and not style.verbose:
-        first = f"{family}, short" not in shown
+        if f"{family}, short" not in shown:
+            yield ""
         shown.add(f"{family}, short")
-        return [*([""] if first else []), short(violation, report.configs)]
+        yield short(violation, report.configs)
+        return
     shown.add(family)
-    return ["", *full(violation, report.configs, report.command, style.verbose)]
+    yield ""
+    yield from full(violation, report.configs, style.verbose, width, listed)
 
 
 def _status_table(rows: Sequence[StatusRow]) -> Table:
@@ -177,7 +190,49 @@ def _status_table(rows: Sequence[StatusRow]) -> Table:
     return table
 
 
+def _reasons(console: Console, report: FileReport) -> None:
+    if not report.reasons:
+        return
+    console.print()
+    console.print(_heading("Why it is not decided" if report.verdict == "inconclusive" else "What is not decided"))
+    sites = [site.location for site in report.sites]
+    for reason in merged_reasons(report):
+        at = reason.location
+        place = f" at {source(at)}" if at is not None else ""
+        text = sentence(reason.text)
+        if at is not None and at not in sites and not text.startswith(at.text):
+            text = f"{at.text}: {text}"
+        console.print(_entry(f"{reason.code}{place}", f"{text}."))
+        if reason.remedy:
+            console.print(Padding(Text(clean(f"To settle it: {sentence(reason.remedy)}.")), (0, 0, 0, 4)))
+
+
+def _assumptions(console: Console, assumptions: Sequence[Assumption], verbose: bool) -> None:
+    """Every assumption with its text, and with -v who vouches for it."""
+    if not assumptions:
+        return
+    console.print()
+    hint = "" if verbose else "; -v says who vouches for each"
+    console.print(Text.assemble(("Assumptions", "bold"), f" (a verdict holds where these do{hint})"))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for item in assumptions:
+        said = Text(clean(capital(sentence(item.text))))
+        said.append(f" [{clean(item.source)}]" if verbose and item.source else "", style="dim")
+        table.add_row(Text(clean(item.id)), said)
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _assumption_ids(console: Console, report: FileReport) -> None:
+    """The ids alone, where the texts of several files come together at the end."""
+    if report.assumptions:
+        names = " ".join(item.id for item in report.assumptions)
+        console.print(Padding(Text(clean(f"assumptions: {names}"), style="dim"), (0, 0, 0, 2)))
+
+
 def _numbers(console: Console, report: FileReport) -> None:
+    console.print()
     for title, items in (
         ("Statistics", [f"{name} {value}" for name, value in report.statistics]),
         ("Timings", [f"{stage} {seconds:.3f} s" for stage, seconds in report.timings]),
@@ -189,13 +244,16 @@ def _numbers(console: Console, report: FileReport) -> None:
 
 def _summary(console: Console, reports: Sequence[FileReport]) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(3):
-        table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    # A path is broken only where nothing else would be left room for.
+    longest = max(len(clean(report.input.path)) for report in reports)
+    table.add_column(no_wrap=longest <= console.width - 32, overflow="fold")
+    table.add_column(overflow="fold")
     for report in reports:
         table.add_row(
             Text(report.verdict, style=_COLORS[report.verdict]),
             Text(clean(report.input.path)),
-            Text(clean(_why(report))),
+            Text(clean(" ".join(decisive(report)))),
         )
     tally = [
         f"{sum(report.verdict == verdict for report in reports)} {verdict}"
@@ -207,14 +265,6 @@ def _summary(console: Console, reports: Sequence[FileReport]) -> None:
         Text(worst.upper(), style=_COLORS[worst]), Text(counted(len(reports), "file")), Text(", ".join(tally))
     )
     console.print(table)
-
-
-def _why(report: FileReport) -> str:
-    """The violated clauses, the reason codes or the error code: what decided the verdict."""
-    if report.error is not None:
-        return report.error[0]
-    bad = [clause.id for site in report.sites for clause in site.clauses if clause.status == "violated"]
-    return " ".join(dict.fromkeys(bad or [reason.code for reason in report.reasons]))
 
 
 def _heading(text: str) -> Text:

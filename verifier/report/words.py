@@ -69,6 +69,11 @@ def sentence(text: str) -> str:
     return text.rstrip().removesuffix(".")
 
 
+def capital(text: str) -> str:
+    """``text`` with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
 def in_order(configs: Iterable[Config]) -> tuple[Config, ...]:
     """Configurations in the one order of every output; unknown ones last."""
     chosen = set(configs)
@@ -86,6 +91,12 @@ def configs_label(configs: Sequence[Config], among: Sequence[Config]) -> str:
         if len(names) == 1 and chosen >= {config for config in universe if config[index] in names}:
             return names.pop()
     return ", ".join("/".join(config) for config in in_order(chosen))
+
+
+def vendors(configs: Sequence[Config]) -> str:
+    """The configurations of a run in words: "intel and amd, la48 and la57"."""
+    chosen = in_order(configs)
+    return ", ".join(" and ".join(dict.fromkeys(config[index] for config in chosen)) for index in (0, 1))
 
 
 def counted(number: int, noun: str) -> str:
