@@ -406,7 +406,11 @@ def test_one_line_of_a_macro_is_named_once() -> None:
 
 def test_file_and_symbol_are_headings() -> None:
     """The file is named where it changes, so that line numbers stay short; without one the symbol is."""
-    places = (SYSRET, replace(SYSRET, file="b.S"), replace(SYSRET, file=None, line=None, symbol="stub"))
+    places: tuple[Location, ...] = (
+        SYSRET,
+        replace(SYSRET, file="b.S"),
+        replace(SYSRET, file=None, line=None, symbol="stub"),
+    )
     places += (replace(SYSRET, file=None, line=None, symbol=None),)
     out = text(with_example(replace(CANONICAL, path=tuple(Step(place, ()) for place in places))))
     for expected in (
