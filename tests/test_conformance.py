@@ -110,7 +110,8 @@ def explore(image: Image, case: Case, address: int) -> tuple[list[Ending], dict[
     found = explorer.run(entry.state.copy()).leaves
     details = {(leaf.kind, leaf.detail) for leaf in found}
     assert ("trap", "hlt") in details
-    assert details <= {("trap", "hlt"), ("trap", "#DB: POPFQ sets TF at CPL0")}, details
+    # HLT with interrupts possibly enabled is open for a verdict; here it is only where a case ends.
+    assert details <= {("trap", "hlt"), ("problem", "not-modelled-exit")}, details
     endings = [ending(entry, leaf, anchors) for leaf in found if leaf.detail == "hlt"]
     return endings, {symbol.name: symbol for symbol in entry.state.shared.layout.symbols}
 

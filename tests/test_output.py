@@ -197,9 +197,9 @@ def test_the_comparison_with_the_readme_can_fail() -> None:
 
 def test_readme_shows_what_the_program_prints() -> None:
     """Every line of output in the README is real, in order, and so is each exit code."""
-    statuses = []
+    statuses: list[int | None] = []
     for block in SHOWN:
-        status = None
+        status: int | None = None
         for words, shown in commands(block):
             if words == ["echo", "$?"]:
                 assert shown == [str(status)]

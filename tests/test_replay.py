@@ -331,7 +331,7 @@ def test_msrs_come_from_the_request_or_stop_the_replay(image: Image) -> None:
 def test_a_segment_base_must_be_canonical(image: Image) -> None:
     """WRMSR and WRGSBASE fault on a base that is not canonical; with LA57 more bases are."""
     fsgsbase, la57 = 1 << 16, 1 << 12
-    good = {"rcx": 0xC0000102, "rdx": 0xFFFF8000, "rbx": 0x7FFFFFFFFFFF}
+    good: dict[str, Any] = {"rcx": 0xC0000102, "rdx": 0xFFFF8000, "rbx": 0x7FFFFFFFFFFF}
     reached(run(image, cr4=fsgsbase, **good))
     assert "#GP" in stopped(run(image, cr4=fsgsbase, **good | {"rdx": 0xFFFF7FFF}))
     assert "#GP" in stopped(run(image, cr4=fsgsbase, **good | {"rbx": 1 << 47}))
@@ -394,7 +394,7 @@ def test_the_limit_does_not_count_the_exit(image: Image) -> None:
 def test_repeated_string_instructions_stand_once_in_the_trace(image: Image) -> None:
     """REP runs to its end; each repetition counts against the limit and only once in the trace."""
     target = 0xFFFF888000000FF0
-    changes = {"rcx": 4, "rdi": target, "rax": 0x0102030405060708, "rsi": 0x1000}
+    changes: dict[str, Any] = {"rcx": 4, "rdi": target, "rax": 0x0102030405060708, "rsi": 0x1000}
     result = run(image, **changes, read_back=((target + 24, 8), (target + 32, 8)))
     assert len(result.trace) == 4
     assert [word.value for word in result.memory] == [0x0102030405060708, 0]

@@ -122,7 +122,7 @@ def states(pins: dict[str, int], direction: int, count: int, seed: str) -> Itera
         registers |= {"rsp": STACK} | pins
         windows = []
         for anchor in ANCHORS:
-            words = []
+            words: list[int] = []
             for _ in range(2 * WINDOW // 8):
                 previous = _value(source, previous if words else registers["rax"])
                 words.append(previous)

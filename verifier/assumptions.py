@@ -26,7 +26,7 @@ _OURS: dict[str, tuple[str, str]] = {
         "the file; sites that a kernel patches at boot have to be verified in their patched form",
     ),
     "regions-disjoint": (
-        "The frame's stack, the per-CPU area (GS), the FS area, other kernel stacks and globals do not overlap.",
+        "The frame's stack, the per-CPU area (GS), other kernel stacks and globals do not overlap.",
         "the kernel's memory layout",
     ),
     "stack-pointers": (
@@ -47,8 +47,8 @@ _OURS: dict[str, tuple[str, str]] = {
         "System V AMD64 psABI, 3.2.1 and 3.2.3",
     ),
     "calls-system-state": (
-        "A call that is not followed leaves GS bases, CR3, CR4, the modelled MSRs and the flags IOPL, NT and TF "
-        "as it found them.",
+        "A call that is not followed leaves GS bases, control registers, the modelled MSRs and the flags IOPL, NT, "
+        "TF, RF, VM, VIF, VIP and ID as it found them, and SS flat if the contract says that it is.",
         "the callee; verify it, or start behind the call",
     ),
     "calls-own-stack": (
@@ -64,13 +64,30 @@ _OURS: dict[str, tuple[str, str]] = {
         "not come back to the SYSRET here other than through the entry.",
         "the code it goes to; verify that as well",
     ),
+    "traps-end": (
+        "UD2 and INT3 end the path: their handlers do not resume the code behind.",
+        "the kernel's exception handlers",
+    ),
+    "no-fault-resume": (
+        "Where a memory access before the window faults, the handler does not resume the analysed code with other "
+        "values (no exception table entry covers it).",
+        "the kernel's exception tables",
+    ),
+    "cr3-valid": (
+        "What the path writes to CR3 has no reserved bit set, so that MOV to CR3 does not fault.",
+        "the kernel's page-table code",
+    ),
+    "ss-selector-flat": (
+        "A non-null selector that the path loads into SS names a flat data descriptor.",
+        "the kernel's descriptor table",
+    ),
     "hlt-stops": ("HLT ends the path: no NMI makes the code behind it run.", "the code's own intention"),
     "cr3-no-iret-exit": (
         "The file has no IRET exit: CR3 in user mode is taken to be its value at the entry.",
         "the contract says cr3 = iret-exit",
     ),
 }
-_ALWAYS = ("entry-cpl0", "no-concurrent-writes", "code-constant")
+_ALWAYS = ("entry-cpl0", "no-concurrent-writes", "no-fault-resume", "code-constant", "layout")
 
 _FACTS: dict[str, str] = {
     "gs": "At the entry the {value}'s GS base is active.",

@@ -14,7 +14,7 @@ from typing import Literal
 
 from verifier.model import GPRS
 from verifier.outcomes import RF, SYSRET_RFLAGS, TF, ExitView
-from verifier.terms import Truth, add, bit, bits, eq, land, lnot, lor
+from verifier.terms import Truth, bit, eq, land, lnot, lor
 
 Tier = Literal["seed", "safety", "visible", "timing", "setup"]
 PROFILES = ("seed", "safety", "equivalence")
@@ -46,7 +46,8 @@ class Clause:
         """One sentence on why a machine violates the clause; the failing clause's view is given."""
         if self.id == "gs" and view.gs_access is not False:
             return "memory is accessed through the user's GS base"
-        return self.failure or self.title
+        text = self.failure or self.title
+        return text.replace("SYSRET", "SYSEXIT") if view.kind.startswith("sysexit") else text
 
 
 def _register(name: str) -> Callable[[ExitView], Truth | None]:
@@ -64,7 +65,9 @@ def _rflags(view: ExitView) -> Truth:
     return eq((view.sysret.rflags ^ view.iret.rflags) & compared, 0)
 
 
-def _canonical(view: ExitView) -> Truth:
+def _canonical(view: ExitView) -> Truth | None:
+    if view.kind in ("sysretl", "sysexitl"):
+        return None  # 32-bit addresses are canonical
     return lnot(lor(view.sysret.fault, view.sysret.late_fault))
 
 
@@ -74,15 +77,16 @@ def _gs(view: ExitView) -> Truth:
 
 
 def _star(view: ExitView) -> Truth:
-    base = bits(view.star, 63, 48)
-    code = eq(add(base, 16, 16) | 3, view.user_cs)
-    data = eq(add(base, 8, 16) | 3, view.user_ss)
+    selectors = land(eq(view.sysret.cs, view.user_cs), eq(view.sysret.ss | 3, view.user_ss))
+    if view.kind.startswith("sysexit"):
+        return selectors
     # AMD's SYSRET does not force the RPL of SS, so that the base itself must carry it.
-    return land(code, data, lor(lnot(view.amd), eq(bits(base, 1, 0), 3)))
+    return land(selectors, lor(lnot(view.amd), eq(view.star_rpl, 3)))
 
 
 def _entry_mode(view: ExitView) -> Truth:
-    return land(eq(bit(view.efer, 0), 1), eq(bit(view.cr4, 32), 0))
+    enabled = lnot(view.amd) if view.kind.startswith("sysexit") else eq(bit(view.efer, 0), 1)
+    return land(enabled, eq(bit(view.cr4, 32), 0))
 
 
 def _promised(view: ExitView) -> Truth:
@@ -242,7 +246,7 @@ CLAUSES: tuple[Clause, ...] = (
     ),
     Clause(
         "entry-mode", "setup", "SYSRET exists in this mode",
-        "CPL 0, 64-bit mode, EFER.SCE = 1, CR4.FRED = 0",
+        "CPL 0, 64-bit mode, EFER.SCE = 1 (SYSEXIT: an Intel CPU), CR4.FRED = 0",
         "SYSRET is #UD otherwise.",
         "a configuration error at boot",
         _ALL, _entry_mode, promise=True,

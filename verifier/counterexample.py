@@ -21,23 +21,24 @@ from verifier.model import (
     GPRS,
     Config,
     Counterexample,
+    Defect,
     Field,
     Image,
     Input,
     Location,
     OutcomeView,
 )
-from verifier.obligations import exit_view
+from verifier.obligations import by_contract, exit_view
 from verifier.outcomes import TF, ExitView, Outcome
 from verifier.prove import Answer, config_condition, exactness
 from verifier.solver import Model, Solver
-from verifier.terms import Term, Truth, decided, eq, land
+from verifier.terms import Term, Truth, as_term, decided, eq, land
 from verifier.trace import Trace, follow
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What every counterexample of one file needs."""
+    """What every counterexample of one file needs; ``auto``: references come from the file's own IRET exit."""
 
     image: Image
     entry: Entry
@@ -46,9 +47,10 @@ class Setting:
     cr3_reference: Term
     solver: Solver
     bounds: Bounds
+    auto: bool = False
 
 
-_NICE = {"frame-stack": 0xFFFFC90000003F00, "percpu": 0xFFFF888000000000, "fs": 0x00007F1000000000}
+_NICE = {"frame-stack": 0xFFFFC90000003F00, "percpu": 0xFFFF888000000000}
 _NICE_USER_GS = 0x00007F2000000000
 _NICE_STACK, _NICE_POINTER = 0xFFFFFE0000002000, 0xFFFFEA0000000000
 
@@ -107,7 +109,7 @@ def concrete_machine(
     """
     entry, solver = setting.entry, setting.solver
     registry = entry.state.shared.layout.symbols
-    premises = [config_condition(entry, config), *exactness(registry)]
+    premises = [config_condition(entry, config), *exactness(registry), *_links(entry)]
     premises += [eq(symbol.term, one.value) for one in known if (symbol := registry.find(one.name)) is not None]
     placed = place(solver, [*premises, *query], _wishes(entry))
     symbols = _variables(entry, [*setting.constraints, *premises, *query])
@@ -121,6 +123,11 @@ def concrete_machine(
     candidates = _variables(entry, query)
     matter = cares(solver, premises, land(*query), candidates, values)
     return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
+
+
+def _links(entry: Entry) -> list[Truth]:
+    """External symbols at the addresses that the emulator finds them at."""
+    return [eq(term, as_term(address, 64)) for term, address in entry.state.shared.layout.externals.values()]
 
 
 def _input(symbol: Symbol, value: int) -> Input:
@@ -146,7 +153,12 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")
-    view = concrete_view(exit_view(leaf.state, entry, contract, setting.cr3_reference), model)
+    if answer.path is None:
+        raise Defect("a violated answer has a path")
+    reference = answer.path.reference
+    if not setting.auto:
+        reference = by_contract(leaf.state, entry, contract, setting.cr3_reference)
+    view = concrete_view(exit_view(leaf.detail, leaf.state, entry, contract, reference), model)
     if answer.clause.holds(view) is not False:
         return _unconfirmed(answer, inputs, trace, "the clause holds in this state when it is followed step by step")
     confirmation = confirm(setting.image, entry, trace, model)
@@ -211,7 +223,7 @@ def _sysret(view: ExitView) -> OutcomeView:
         Field("kernel_gs_base", view.kernel_gs_base),
         Field("cr3", view.cr3),
     ]
-    return OutcomeView("sysretq", fault, trap, (*_fields(view.sysret, view.sysret.fault is not True), *rest))
+    return OutcomeView(view.kind, fault, trap, (*_fields(view.sysret, view.sysret.fault is not True), *rest))
 
 
 def _iret(view: ExitView) -> OutcomeView:
@@ -235,7 +247,9 @@ def _differs(clause: Clause, view: ExitView, state: State, model: Model) -> tupl
         events = [
             f"{event.text} ({_where(event.location)})"
             for event in state.events
-            if event.kind == clause.id and (event.condition is True or model.holds(event.condition))
+            if event.kind == clause.id
+            and event.counts(state)
+            and (event.condition is True or model.holds(event.condition))
         ]
         return tuple(dict.fromkeys(events))
     left, right = _sysret(view), _iret(view)

@@ -1,39 +1,70 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""From a path that ends in SYSRETQ to the view that the clauses judge: two outcomes and their references."""
+"""From a path that ends in an exit to the view that the clauses judge: two outcomes and their references."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from verifier.contract import Contract
 from verifier.isa.iret import iretq
-from verifier.isa.sysret import sysretq
+from verifier.isa.machine import rflags
+from verifier.isa.sysexit import sysexit
+from verifier.isa.sysret import sysretl, sysretq
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Leaf
 from verifier.lift.state import State
-from verifier.model import FRAME_WORDS
-from verifier.outcomes import ExitView
-from verifier.terms import Term, Truth, lor
+from verifier.model import FRAME_WORDS, UserError
+from verifier.outcomes import ExitView, Outcome
+from verifier.terms import Term, Truth, bits, lor
+
+JUDGED = ("sysretq", "sysretl", "sysexitq", "sysexitl")
+"""Exits that have an outcome here; they are compared with IRETQ."""
 
 
-def exit_view(state: State, entry: Entry, contract: Contract, cr3_reference: Term) -> ExitView:
-    """The view of the exit that ``state`` stands before."""
-    frame = {name: state.slot(name) for name in FRAME_WORDS}
-    gprs = state.gprs
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What an IRET exit of the same machine would give user space, where ``condition`` holds.
+
+    ``gprs`` maps every register but RSP to its value, or to None if the ABI gives it up.
+    """
+
+    frame: Mapping[str, Term]
+    gprs: Mapping[str, Term | None]
+    cr3: Term
+    condition: Truth = True
+
+
+def by_contract(state: State, entry: Entry, contract: Contract, cr3: Term) -> Reference:
+    """The reference that the contract's frame table names, by the slot rule."""
+    gprs: dict[str, Term | None] = {}
+    for name, disposition in contract.registers:
+        match disposition:
+            case "slot":
+                gprs[name] = state.slot(name)
+            case "entry":
+                gprs[name] = entry.state.gprs[name]
+            case _:
+                gprs[name] = None
+    return Reference({name: state.slot(name) for name in FRAME_WORDS}, gprs, cr3)
+
+
+def exit_view(kind: str, state: State, entry: Entry, contract: Contract, reference: Reference) -> ExitView:
+    """The view of the exit of that kind which ``state`` stands before."""
+    fast, user_cs = _outcome(kind, state, entry, contract)
     return ExitView(
-        sysret=sysretq(gprs["rcx"], gprs["r11"], gprs["rsp"], state.system["star"], entry.la57, entry.amd),
-        iret=iretq(frame, entry.la57),
-        gprs=tuple(
-            (name, gprs[name], _reference(name, disposition, state, entry)) for name, disposition in contract.registers
-        ),
+        kind=kind,
+        sysret=fast,
+        iret=iretq(reference.frame, entry.la57),
+        gprs=tuple((name, state.gprs[name], reference.gprs[name]) for name, _ in contract.registers),
         gs_base=state.system["gs_base"],
         kernel_gs_base=state.system["kernel_gs_base"],
         user_gs=entry.user_gs,
         kernel_gs=entry.kernel_gs,
         cr3=state.system["cr3"],
-        cr3_reference=cr3_reference,
-        star=state.system["star"],
-        user_cs=contract.user_cs,
+        cr3_reference=reference.cr3,
+        star_rpl=bits(state.system["star"], 49, 48),
+        user_cs=user_cs,
         user_ss=contract.user_ss,
         ss_flat=state.system["ss_flat"],
         efer=state.system["efer"],
@@ -47,30 +78,52 @@ def exit_view(state: State, entry: Entry, contract: Contract, cr3_reference: Ter
     )
 
 
-def _reference(name: str, disposition: str, state: State, entry: Entry) -> Term | None:
-    match disposition:
-        case "slot":
-            return state.slot(name)
-        case "entry":
-            return entry.state.gprs[name]
+def _outcome(kind: str, state: State, entry: Entry, contract: Contract) -> tuple[Outcome, int]:
+    """The exit's outcome and the CS that the contract expects of it.
+
+    Raises UserError("contract-lacks-key", exit code 2) where the contract does not know the selectors.
+    """
+    star, gprs = state.system["star"], state.gprs
+    match kind:
+        case "sysretq":
+            return sysretq(gprs, star, entry.la57, entry.amd), contract.user_cs
+        case "sysretl":
+            return sysretl(gprs, star, entry.amd), _known(contract.user32_cs, "selectors.user32_cs", kind, contract)
+        case "sysexitq" | "sysexitl":
+            base = _known(contract.sysenter_cs, "sysenter.cs", kind, contract)
+            wide = kind == "sysexitq"
+            outcome = sysexit(gprs, rflags(state), base, wide, entry.la57, entry.amd)
+            if wide:
+                return outcome, contract.user_cs
+            return outcome, _known(contract.user32_cs, "selectors.user32_cs", kind, contract)
         case _:
-            return None
+            raise KeyError(kind)
+
+
+def _known(value: int | None, key: str, kind: str, contract: Contract) -> int:
+    if value is None:
+        text = f"{kind.upper()} is reached, but the contract {contract.name} has no {key}; add it or choose another"
+        raise UserError("contract-lacks-key", text, 2)
+    return value
 
 
 def _happened(state: State, kind: str) -> Truth:
-    return lor(*(event.condition for event in state.events if event.kind == kind))
+    return lor(*(event.condition for event in state.events if event.kind == kind and event.counts(state)))
 
 
 def cr3_reference(leaves: Iterable[Leaf], entry: Entry, contract: Contract) -> tuple[Term | None, str | None]:
     """What CR3 must hold in user mode, and the id of the assumption it rests on.
 
-    The term is None where the file's own IRET exits load different values.
+    The term is None where the file's own IRET exits load different values, or
+    one that a call on the way chose.
     """
     if contract.cr3.value == "entry":
         return entry.cr3, "cr3-contract"
     loaded = [leaf.state.system["cr3"] for leaf in leaves if leaf.kind == "exit" and leaf.detail == "iretq"]
     if not loaded:
         return entry.cr3, "cr3-no-iret-exit"
-    if all(term is loaded[0] for term in loaded):
+    registry = entry.state.shared.layout.symbols
+    chosen = any(symbol.call and symbol.name in loaded[0].variables for symbol in registry)
+    if all(term is loaded[0] for term in loaded) and not chosen:
         return loaded[0], None
     return None, None

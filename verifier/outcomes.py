@@ -41,12 +41,14 @@ class Outcome:
 class ExitView:
     """One exit: both outcomes, the rest of the state, the references, and the window events.
 
+    ``kind`` is the exit's mnemonic; ``sysret`` is its outcome, of whatever kind.
     ``gprs`` has (name, actual, reference) for every register but RSP;
     reference None: given up by ABI. ``irq``, ``stack`` and ``gs_access`` hold
     where a window event happened. ``promises`` are the setup clauses that the
     contract discharges.
     """
 
+    kind: str
     sysret: Outcome
     iret: Outcome
     gprs: tuple[tuple[str, Term, Term | None], ...]
@@ -56,7 +58,7 @@ class ExitView:
     kernel_gs: Term
     cr3: Term
     cr3_reference: Term
-    star: Term
+    star_rpl: Term
     user_cs: int
     user_ss: int
     ss_flat: Term

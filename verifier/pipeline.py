@@ -38,9 +38,10 @@ from verifier.model import (
     Reason,
     SiteResult,
     Status,
+    UserError,
     Verdict,
 )
-from verifier.obligations import cr3_reference, exit_view
+from verifier.obligations import JUDGED, by_contract, cr3_reference, exit_view
 from verifier.options import Options, command, from_words, resolve, with_header
 from verifier.prove import Answer, SiteAnswers, prove_site
 from verifier.prove import Path as SitePath
@@ -194,7 +195,7 @@ def _judge_entry(
     for leaf in found.leaves:
         if leaf.kind == "exit":
             whole.reached.add(leaf.decoded.address)
-            if leaf.detail == "sysretq":
+            if leaf.detail in JUDGED:
                 by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, entry, solver, whole)
     reference, assumption = cr3_reference(found.leaves, entry, contract)
@@ -210,9 +211,12 @@ def _judge_entry(
         bounds,
     )
     for address in sorted(by_site):
-        paths = [
-            SitePath(leaf, exit_view(leaf.state, entry, contract, setting.cr3_reference)) for leaf in by_site[address]
-        ]
+        try:
+            paths = [_path(setting, leaf) for leaf in by_site[address]]
+        except UserError as error:
+            lacking = "add the key to the contract, or choose a contract that has it"
+            whole.reasons.append(Reason("not-modelled-exit", error.message, lacking, by_site[address][0].location))
+            continue
         # A solver without the exploration's queries behind it: it is faster, and the two do not influence each other.
         judge = Solver(entry.constraints, budget)
         answers = prove_site(paths, entry, of_profile(profile), configs, judge, reference is not None)
@@ -224,13 +228,16 @@ def _judge_entry(
     whole.used |= shared.assumptions
     if len(shared.layout.used - {"constant"}) > 1:
         whole.used |= {"regions-disjoint", "image-mapped"}
-    if any(relocation.type == "R_X86_64_32S" for relocation in image.relocations):
-        whole.used.add("layout")
     for name, count in (
         ("instructions", found.steps), ("joins", found.joins), ("forks", found.forks),
         ("leaves", len(found.leaves)), ("solver queries", solver.statistics.queries),
     ):  # fmt: skip
         whole.statistics[name] += count
+
+
+def _path(setting: Setting, leaf: Leaf) -> SitePath:
+    reference = by_contract(leaf.state, setting.entry, setting.contract, setting.cr3_reference)
+    return SitePath(leaf, reference, exit_view(leaf.detail, leaf.state, setting.entry, setting.contract, reference))
 
 
 def _explore(
@@ -251,7 +258,7 @@ def _problems(found: Exploration, entry: Entry, solver: Solver, whole: _Judgemen
     """Why the exploration as a whole decides nothing: open leaves, exits without a model, a cover gap."""
     reasons = [leaf.reason for leaf in found.leaves if leaf.reason is not None]
     for leaf in found.leaves:
-        if leaf.kind == "exit" and leaf.detail not in ("sysretq", "iretq"):
+        if leaf.kind == "exit" and leaf.detail not in (*JUDGED, "iretq"):
             text = f"{leaf.detail} is reached and has no model yet"
             reasons.append(Reason("not-modelled-exit", text, "let execution not get here", leaf.location))
     gap = solver.check(*(lnot(land(*leaf.state.path)) for leaf in found.leaves))
@@ -325,7 +332,7 @@ def _witness(
         return None
     config = answers.reached[0]
     for path in paths:
-        found = concrete_machine(setting, config, path.leaf.state.path)
+        found = concrete_machine(setting, config, path.conditions)
         if found is None:
             continue
         model, inputs = found

@@ -13,19 +13,27 @@ from dataclasses import dataclass
 from verifier.clauses import Clause
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Leaf
+from verifier.lift.memory import Layout
 from verifier.lift.symbols import Symbols
 from verifier.model import Config, Status
+from verifier.obligations import Reference
 from verifier.outcomes import ExitView
 from verifier.solver import Solver
-from verifier.terms import Truth, decided, eq, land, lnot, lor
+from verifier.terms import Truth, as_term, decided, eq, land, lnot, lor
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One path to the site: its leaf and the view at its end."""
+    """One path to the site: its leaf, the reference that it is compared with, and the view at its end."""
 
     leaf: Leaf
+    reference: Reference
     view: ExitView
+
+    @property
+    def conditions(self) -> tuple[Truth, ...]:
+        """When the path is taken and the reference applies."""
+        return (*self.leaf.state.path, self.reference.condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def prove_site(
     any_config = lor(*conditions.values())
     reach: dict[Config, str] = {}
     for config, condition in conditions.items():
-        found = {solver.check(*path.leaf.state.path, condition) for path in paths}
+        found = {solver.check(*path.conditions, condition) for path in paths}
         reach[config] = "sat" if "sat" in found else "unknown" if "unknown" in found else "unsat"
     exact = exactness(entry.state.shared.layout.symbols)
     open_clauses = _open_clauses(paths, clauses, any_config, solver)
@@ -124,7 +132,7 @@ def _open_clauses(
             conditions[clause.id] = [truth for truth in truths if truth is not None]
             todo.append((clause, None))
     whole = [
-        land(*path.leaf.state.path, lnot(land(*(truths[index] for truths in conditions.values()))))
+        land(*path.conditions, lnot(land(*(truths[index] for truths in conditions.values()))))
         for index, path in enumerate(paths)
     ]
     proved: _Fixed = ("proved", "", None)
@@ -133,7 +141,7 @@ def _open_clauses(
     found: list[tuple[Clause, _Fixed | None]] = []
     for clause, fixed in todo:
         if fixed is None and all(
-            solver.check(*path.leaf.state.path, any_config, lnot(truth)) == "unsat"
+            solver.check(*path.conditions, any_config, lnot(truth)) == "unsat"
             for path, truth in zip(paths, conditions[clause.id], strict=True)
         ):
             fixed = proved
@@ -154,7 +162,7 @@ def _judge(
         truth = clause.holds(path.view)
         if decided(truth) is True:
             continue
-        query = (*path.leaf.state.path, lnot(truth))
+        query = (*path.conditions, lnot(truth))
         answer = solver.check(condition, *query)
         if answer == "unsat":
             continue
@@ -162,12 +170,17 @@ def _judge(
             text = "the solver gave up within its limits"
             worst = Answer(clause, config, "unknown", "solver-unknown", text)
             continue
-        if not exact or solver.check(condition, *query, *exact) == "sat":
+        links = [eq(term, as_term(place, 64)) for term, place in _layout(path).externals.values()]
+        if not (exact or links) or solver.check(condition, *query, *exact, *links) == "sat":
             return Answer(clause, config, "violated", path=path, query=query)
         origins = sorted({symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin})
         text = f"it fails only if a {origins[0]} hits what it depends on" if origins else "it rests on an approximation"
         worst = Answer(clause, config, "unknown", "unresolved-store" if origins else "approximation", text)
     return worst
+
+
+def _layout(path: Path) -> Layout:
+    return path.leaf.state.shared.layout
 
 
 def _symbols(path: Path) -> Symbols:

@@ -31,7 +31,6 @@ def follow(
 ) -> Trace:
     """The path that the machine of ``model`` takes from the entry to its leaf."""
     trace = Trace()
-    seen_calls = dict(entry.state.shared.calls)
 
     def observe(decoded: Decoded, before: State, after: State, note: str) -> None:
         trace.addresses.append(decoded.address)
@@ -43,7 +42,6 @@ def follow(
 
     explorer = Explorer(image, solver, interrupts_after_call, bounds, model.holds, observe)
     found = explorer.run(entry.state.copy())
-    entry.state.shared.calls.update(seen_calls)
     if len(found.leaves) == 1:
         trace.leaf = found.leaves[0]
     return trace

@@ -42,7 +42,7 @@ def _write(machine: Machine, encoding: Encoding) -> None:
     if control not in (2, 3):
         raise NotModelled(f"a write to {_name(control).upper()} changes how the rest of the path works")
     if control == 3:
-        machine.may_fault("MOV to CR3 raises #GP(0) for reserved bits, which depend on the CPU")
+        machine.assume("cr3-valid")  # reserved bits raise #GP(0), and which are depends on the CPU
     machine.put(_name(control), machine.gpr(general))
     _undefine(machine)
 

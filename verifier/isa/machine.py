@@ -76,6 +76,9 @@ class Machine(Protocol):
         Raises NotModelled where that would matter: while RSP is the user's.
         """
 
+    def assume(self, identifier: str) -> None:
+        """The instruction's model rests on the assumption of that id."""
+
     def shadow(self, condition: Truth) -> None:
         """Where the condition holds, no interrupt is taken at the boundary after this instruction."""
 

@@ -17,6 +17,7 @@ from verifier.terms import bits, eq, ite
 def _step(machine: Machine, encoding: Encoding) -> None:
     _, _, general = encoding.modrm(1)
     selector = bits(machine.gpr(general), 15, 0)
+    machine.assume("ss-selector-flat")
     machine.put("ss", selector)
     machine.put("ss_flat", ite(eq(bits(selector, 15, 2), 0), 0, 1, 1))
 

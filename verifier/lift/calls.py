@@ -31,10 +31,7 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     """
     where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
     count = state.visits.get(state.address, 1)
-    call = f"{callee}@{where}" + (f"#{count}" if count > 1 else "")
-    if state.shared.calls.setdefault(call, state.address) != state.address:
-        call = f"{call}+{state.address & 0xFFF:x}"
-        state.shared.calls[call] = state.address
+    call = state.shared.call_name(f"{callee}@{where}", (callee, state.address, count))
     origin = f"call to {callee} at {where}"
     symbols = state.shared.layout.symbols
     state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
@@ -45,6 +42,8 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
         term = symbols.make(f"{call}:{name}", 1, "havoc", origin=origin, call=call, register=name)
         state.put(name, term)
     state.put("df", 0)
+    if state.shared.ss_arbitrary:
+        state.put("ss_flat", symbols.make(f"{call}:ss_flat", 1, "havoc", origin=origin, call=call, register="ss_flat"))
     match interrupts:
         case "off":
             state.put("if", 0)

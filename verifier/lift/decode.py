@@ -183,6 +183,10 @@ def _objection(instruction: Any, encoding: Encoding) -> str:
     prefixes = str(instruction.mnemonic).split()[:-1]
     if mnemonic not in ALLOWED:
         return "the instruction is not modelled"
+    if _dead_rex(encoding):
+        return "a REX prefix that the CPU ignores, because it is not the last prefix"
+    if mnemonic == "lea" and (encoding.has(0x64) or encoding.has(0x65)):
+        return "LEA with a segment override, which the CPU ignores"
     if encoding.has(0x67):
         return "the address-size prefix is not modelled"
     if mnemonic in BRANCHES and encoding.has(0x66):
@@ -197,6 +201,11 @@ def _objection(instruction: Any, encoding: Encoding) -> str:
     if mnemonic == "movsd" and not encoding.starts(0xA5):
         return "the instruction is not modelled"
     return ""
+
+
+def _dead_rex(encoding: Encoding) -> bool:
+    """Whether a REX stands before another prefix (SDM vol. 2A, 2.2.1: it is then ignored; VEX obeys it)."""
+    return any(0x40 <= byte <= 0x4F for byte in encoding.raw[: encoding.start - bool(encoding.rex)])
 
 
 def _operands(instruction: Any) -> tuple[Operand, ...] | None:

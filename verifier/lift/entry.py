@@ -73,7 +73,6 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
     if contract.base_register != "rsp":
         layout.add_root(gprs["rsp"], "stack", "rsp")
     layout.add_root(kernel_gs, "percpu", "gs")
-    layout.add_root(system["fs_base"], "fs", "fs")
     slots = tuple(
         (
             slot.name,
@@ -82,7 +81,7 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
         )
         for slot in contract.slots
     )
-    state = State(Shared(layout, user_gs, locate, slots), address)
+    state = State(Shared(layout, user_gs, locate, slots, contract.ss_descriptor.value == "any"), address)
     state.gprs, state.system = gprs, system
     state.cc = opaque_cc()
     arithmetic = {name: symbols.make(f"rflags.{name.upper()}", 1, "machine") for name in ARITHMETIC}

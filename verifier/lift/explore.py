@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verifier.isa.machine import NotModelled
-from verifier.lift import calls, corrections, vex
-from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, decode
+from verifier.lift import calls, corrections, vex, window
+from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, decode
 from verifier.lift.flags import UnknownThunk
-from verifier.lift.memory import linear
+from verifier.lift.join import joined, shape
+from verifier.lift.memory import linear, made_up
 from verifier.lift.order import Order
 from verifier.lift.state import State, Trap
 from verifier.model import Defect, Image, Location, Reason
 from verifier.solver import Solver
-from verifier.terms import Term, Truth, as_term, concrete, decided, land, lnot
+from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot
 
 LeafKind = Literal["exit", "trap", "external", "return", "problem"]
 MAX_CASES = 16
@@ -123,11 +124,11 @@ class Explorer:
         return self._decoded[address]
 
     def _push(self, state: State) -> None:
-        key = state.shape()
+        key = shape(state)
         waiting = self._pending.get(key)
         if waiting is not None:
             self.result.joins += 1
-            self._pending[key] = self._simplified(waiting.joined(state))
+            self._pending[key] = self._simplified(joined(waiting, state))
             return
         self._pending[key] = state
         self._pushed += 1
@@ -178,20 +179,35 @@ class Explorer:
                 remedy = "let execution not get here, or choose an entry behind it"
                 self._problem(state, decoded, code, text, remedy)
             case "exit":
-                self._leaf("exit", decoded.mnemonic, state, decoded)
+                self._exit(state, decoded)
             case "trap":
-                if decoded.mnemonic == "hlt":
-                    state.shared.assumptions.add("hlt-stops")
-                self._leaf("trap", decoded.mnemonic, state, decoded)
-                self._check_trap_stack(state, decoded)
+                self._trap(state, decoded)
             case _:
                 self._execute(state, decoded)
 
-    def _check_trap_stack(self, state: State, decoded: Decoded) -> None:
-        """An exception while RSP is the user's is no SYSRET, but nothing to call proved either."""
-        if state.window is not None and decoded.mnemonic != "hlt":
+    def _exit(self, state: State, decoded: Decoded) -> None:
+        """A leaf at an exit instruction; single-stepping through one is not modelled."""
+        stepping = eq(state.system["tf"], 1)
+        if decided(stepping) is not False:
+            stepped = state.copy()
+            if self._constrain(stepped, stepping, decoded):
+                text = f"{decoded.text}: TF may be set at CPL0 when it executes"
+                self._problem(stepped, decoded, "not-modelled-exit", text, "clear TF before POPFQ")
+            if not self._constrain(state, lnot(stepping), decoded):
+                return
+        self._leaf("exit", decoded.mnemonic, state, decoded)
+
+    def _trap(self, state: State, decoded: Decoded) -> None:
+        """A leaf at UD2, INT3 or HLT; those that the assumptions do not cover are problems as well."""
+        halt = decoded.mnemonic == "hlt"
+        state.shared.assumptions.add("hlt-stops" if halt else "traps-end")
+        self._leaf("trap", decoded.mnemonic, state, decoded)
+        if state.window is not None and not halt:
             text = f"{decoded.text}: the exception is delivered on the user's stack"
             self._problem(state, decoded, "trap-on-user-stack", text, "trap before RSP is loaded with the user's value")
+        if halt and decided(eq(state.system["if"], 0)) is not True:
+            text = f"{decoded.text}: an interrupt makes the code behind it run"
+            self._problem(state, decoded, "not-modelled-exit", text, "halt with interrupts disabled")
 
     def _execute(self, state: State, decoded: Decoded) -> None:
         if any(not found.applied for found in self.image.relocations_in(decoded.address, decoded.size)):
@@ -214,19 +230,28 @@ class Explorer:
             self._follow(before, successor, decoded)
 
     def _names_external(self, decoded: Decoded) -> bool:
-        """Whether the instruction computes with an external symbol's address as an immediate.
+        """Whether the instruction has a part of an external symbol's address as an immediate.
 
-        Copying one (MOV, PUSH) is fine: a made-up address stands for it.
+        A whole address is recognised by the lifter and stays symbolic; 8 or 16 bits of one are not.
         """
-        if decoded.mnemonic in BRANCHES or decoded.mnemonic in ("mov", "movabs", "push"):
+        if decoded.mnemonic in BRANCHES:
             return False
         immediate = any(isinstance(operand, ImmediateOperand) for operand in decoded.operands)
         return immediate and any(
-            found.external and found.address + found.size == decoded.next
+            found.external and found.size < 4 and found.address + found.size == decoded.next
             for found in self.image.relocations_in(decoded.address, decoded.size)
         )
 
+    def _watch_gs(self, state: State, decoded: Decoded) -> None:
+        """Note an access with a GS override while the active base is the user's, however it is indexed."""
+        if decoded.mnemonic in ("lea", "nop"):
+            return
+        if any(isinstance(operand, MemoryOperand) and operand.segment == "gs" for operand in decoded.operands):
+            active = window.same(state.system["gs_base"], state.shared.user_gs)
+            state.record("gs", active, "uses a gs: operand while the user's GS base is active")
+
     def _effects(self, state: State, decoded: Decoded) -> list[vex.Successor]:
+        self._watch_gs(state, decoded)
         if decoded.system is not None or corrections.runs_here(decoded):
             if decoded.system is not None:
                 if decoded.system.step is None:
@@ -281,8 +306,12 @@ class Explorer:
         ended = state.copy()
         if self._constrain(ended, trap.condition, decoded):
             self._leaf("trap", trap.text, ended, decoded)
-            if state.window is not None and self.choose is None:
-                state.record("stack", True, f"can fault while RSP is the user's: {trap.text}")
+            possible = True
+        else:
+            # A single machine is followed: that another one can fault here is the point of the event.
+            possible = self.choose is not None
+        if possible and state.window is not None:
+            state.record("stack", True, f"can fault while RSP is the user's: {trap.text}")
         return self._constrain(state, lnot(trap.condition), decoded)
 
     def _follow(self, before: State, successor: vex.Successor, decoded: Decoded) -> None:
@@ -295,6 +324,7 @@ class Explorer:
     def _targets(self, successor: vex.Successor, decoded: Decoded) -> list[tuple[State, int | None]]:
         """The target of a jump, case by case; None where it is not a constant."""
         value = concrete(successor.target)
+        value = made_up(successor.target) if value is None else value
         if value is not None:
             return [(successor.state, value)]
         cases = _cases(successor.target, True)
@@ -314,7 +344,12 @@ class Explorer:
             return
         if successor.jump == "return":
             symbol = state.shared.layout.symbols.of(successor.target)
-            if symbol is not None and symbol.place is not None and symbol.place.region in ("frame-stack", "stack"):
+            if (
+                symbol is not None
+                and symbol.kind == "memory"
+                and symbol.place is not None
+                and symbol.place.region == "frame-stack"
+            ):
                 state.shared.assumptions.add("leaves-analysed-code")
                 self._leaf("return", "to the caller", before_exit(before, state), decoded)
                 return
@@ -356,7 +391,11 @@ class Explorer:
     def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
         state.decoded = decoded
         self._carve(before, state)
-        state.boundary()
+        window.boundary(state)
+        # A trap flag that was set when an instruction began traps when it has completed (SDM vol. 3B, 18.3.1.4).
+        stepping = eq(before.system["tf"], 1)
+        if decided(stepping) is not False and not self._split(state, Trap(stepping, "#DB: TF is set at CPL0"), decoded):
+            return
         if self.observe is not None:
             self.observe(decoded, before, state, note)
         state.address = target
@@ -375,7 +414,7 @@ class Explorer:
             return
         distance = as_term(old, 64) - new
         if self.solver.check(*state.path, distance.UGT(MAX_CARVED)) == "unsat":
-            state.carve(old, new)
+            window.carve(state, old, new)
 
 
 def before_exit(before: State, after: State) -> State:

@@ -15,7 +15,7 @@ address 0); narrower and misaligned accesses are cut out and pieced together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,7 +25,7 @@ from verifier.lift.symbols import Place, Symbols
 from verifier.model import Image
 from verifier.terms import Term, Truth, as_term, concrete, select
 
-RegionKind = Literal["frame-stack", "percpu", "fs", "stack", "below", "image", "constant", "extern", "unknown"]
+RegionKind = Literal["frame-stack", "percpu", "stack", "below", "image", "constant", "extern", "unknown"]
 _SIGN = 1 << 63
 
 
@@ -55,11 +55,13 @@ class Havoc:
 class Maybe:
     """A store that may or may not have hit.
 
+    ``mark`` identifies the one execution of the store; ``name`` is for people.
     ``hits`` is "all" regions but ``spared``; only "unknown" ones; or "dead":
     the words of ``spared`` that lie below the offset ``limit``.
     """
 
-    mark: str
+    mark: Hashable
+    name: str
     origin: str
     hits: Literal["all", "unknown", "dead"]
     spared: RegionId
@@ -90,14 +92,38 @@ class Fork:
 Marker = Havoc | Maybe | Fork
 
 
+EXTERNAL_SPAN = 0x10000
+"""Made-up addresses of external symbols lie so many bytes apart."""
+
+EXTERNAL_MARK = "&"
+"""Symbols that stand for the unknown address of an external symbol are called &NAME@ADDRESS."""
+
+
+def external_address(name: str, address: int) -> Term:
+    """The unknown address of an external symbol whose made-up address is given."""
+    return claripy.BVS(f"{EXTERNAL_MARK}{name}@{address:x}", 64, explicit_name=True)
+
+
+def made_up(term: Term) -> int | None:
+    """The made-up address behind the term of ``external_address``."""
+    if isinstance(term, int) or term.op != "BVS" or not term.args[0].startswith(EXTERNAL_MARK):
+        return None
+    return int(term.args[0].rsplit("@", 1)[1], 16)
+
+
 def linear(address: Term) -> tuple[Term | None, int]:
-    """Split a 64-bit address into root and signed constant offset; root None: it is a constant."""
+    """Split a 64-bit address into root and signed constant offset; root None: it is a constant.
+
+    External symbols count as constants here: their objects are regions of
+    their own wherever they lie.
+    """
     constant = 0
     rest: list[tuple[Term, bool]] = []
     todo: list[tuple[Term, bool]] = [(address, False)]
     while todo:
         term, negated = todo.pop()
         value = concrete(term)
+        value = made_up(term) if value is None else value
         if value is not None:
             constant += -value if negated else value
         elif term.op == "__add__":
@@ -128,7 +154,7 @@ class Layout:
     ``slot_names`` maps an offset from the frame root to a slot's name;
     ``frame_offset`` is the frame base's offset from its root. ``ceilings``
     has, for each "below" region, the offset from which on it may overlap the
-    stack that it was carved from. ``promoted`` is set when a root turns out to
+    stack that it was carved from (``parents``). ``promoted`` is set when a root turns out to
     be a stack after it was used as an unknown pointer: the exploration is then
     repeated, knowing it.
     """
@@ -140,8 +166,20 @@ class Layout:
     frame_offset: int = 0
     unknown: dict[int, RegionId] = field(default_factory=dict)
     ceilings: dict[RegionId, int] = field(default_factory=dict)
+    parents: dict[RegionId, RegionId] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    externals: dict[str, tuple[Term, int]] = field(default_factory=dict)
     promoted: bool = False
+    pointers: int = 0
+
+    def external(self, address: int) -> Term | None:
+        """The symbolic address if this is a made-up one of an external symbol."""
+        for symbol in self.image.symbols:
+            if symbol.section is None and symbol.address <= address < symbol.address + EXTERNAL_SPAN:
+                term = external_address(symbol.name, symbol.address)
+                self.externals[symbol.name] = term, symbol.address
+                return term + (address - symbol.address) if address != symbol.address else term
+        return None
 
     def add_root(self, root: Term, kind: RegionKind, key: str) -> RegionId:
         """Declare a root as the base of a known region."""
@@ -162,7 +200,8 @@ class Layout:
         found = found or self.unknown.get(root.hash())
         if found is None:
             symbol = self.symbols.of(root)
-            key = symbol.name if symbol is not None else f"pointer{len(self.unknown) + 1}"
+            self.pointers += 1
+            key = symbol.name if symbol is not None else f"pointer{self.pointers}"
             found = self.unknown[root.hash()] = RegionId("unknown", key, root)
         return found, offset
 
@@ -172,7 +211,7 @@ class Layout:
             constant = not section.writable and len(section.data) == section.size
             return RegionId("constant" if constant else "image", section.name), address
         for symbol in self.image.symbols:
-            if symbol.section is None and symbol.address <= address < symbol.address + 0x10000:
+            if symbol.section is None and symbol.address <= address < symbol.address + EXTERNAL_SPAN:
                 return RegionId("extern", symbol.name), address
         return RegionId("unknown", "absolute"), address
 
@@ -186,8 +225,6 @@ class Layout:
                 return f"stack[{offset - self.frame_offset:+#x}]"
             case "percpu":
                 return f"gs:[{offset:#x}]"
-            case "fs":
-                return f"fs:[{offset:#x}]"
             case "stack" | "below":
                 return f"{region.key}->[{offset:+#x}]"
             case "image" | "constant":
@@ -226,10 +263,18 @@ class Memory:
         for index in range(len(history) - 1, -1, -1):
             match history[index]:
                 case Havoc(call, origin):
-                    return symbols.make(f"{call}:{name}", 64, "havoc", origin=origin, place=place, call=call)
+                    return symbols.make(
+                        f"{call}:{name}",
+                        64,
+                        "havoc",
+                        key=("call", call, region, offset),
+                        origin=origin,
+                        place=place,
+                        call=call,
+                    )
                 case Maybe() as maybe if maybe.applies(region, offset):
                     before = self._initial(region, offset, history[:index])
-                    return symbols.make(f"{maybe.mark}:{name}", 64, "havoc", origin=maybe.origin, otherwise=before)
+                    return self._perhaps(maybe, region, offset, before)
                 case Fork(condition, then, otherwise):
                     left = self._initial(region, offset, then)
                     right = self._initial(region, offset, otherwise)
@@ -239,7 +284,18 @@ class Memory:
         kind: Literal["frame", "memory"] = (
             "frame" if region.kind == "frame-stack" and name.startswith("frame.") else "memory"
         )
-        return symbols.make(name, 64, kind, place=place)
+        return symbols.make(name, 64, kind, key=("entry", region, offset), place=place)
+
+    def _perhaps(self, maybe: Maybe, region: RegionId, offset: int, before: Term) -> Term:
+        """What a word holds if a store may have hit it: anything, or what it held before."""
+        return self.layout.symbols.make(
+            f"{maybe.name}:{self.layout.name(region, offset)}",
+            64,
+            "havoc",
+            key=("perhaps", maybe.mark, region, offset, before.hash()),
+            origin=maybe.origin,
+            otherwise=before,
+        )
 
     def _constant(self, region: RegionId, address: int, size: int) -> Term:
         """``size`` bytes of a read-only section; arbitrary if they leave it or a relocation is open."""
@@ -249,7 +305,8 @@ class Memory:
         start = address - (section.address if section is not None else 0)
         if section is None or open_fields or start + size > len(section.data):
             name = f"{self.layout.name(region, address)}/{size}"
-            return self.layout.symbols.make(name, size * 8, "memory", place=Place(None, address, "constant"))
+            key = ("constant", address, size)
+            return self.layout.symbols.make(name, size * 8, "memory", key=key, place=Place(None, address, "constant"))
         return as_term(int.from_bytes(section.data[start : start + size], "little"), size * 8)
 
     def load(self, address: Term, size: int) -> Term:
@@ -265,16 +322,16 @@ class Memory:
             word = claripy.Concat(self.word(region, first + 8), word)
         return word[low + size * 8 - 1 : low]
 
-    def store(self, address: Term, value: Term, size: int, mark: str, origin: str) -> RegionId:
-        """Write ``8 * size`` bits; ``mark`` and ``origin`` name the store should it hit unknown places."""
+    def store(self, address: Term, value: Term, size: int, mark: Hashable, name: str, origin: str) -> RegionId:
+        """Write ``8 * size`` bits; ``mark`` identifies this execution of the store (see ``Maybe``)."""
         region, offset = self.layout.resolve(address)
         self.layout.used.add(region.kind)
         if not region.writable:
             return region
         if region.kind == "unknown":
-            self._maybe(Maybe(mark, origin, "all", region))
+            self._maybe(Maybe(mark, name, origin, "all", region))
         elif any(other.kind == "unknown" for other in self._touched()):
-            self._maybe(Maybe(mark, origin, "unknown", region))
+            self._maybe(Maybe(mark, name, origin, "unknown", region))
         words = self.words.setdefault(region, {})
         first = offset & ~7
         low, width = (offset - first) * 8, size * 8
@@ -295,13 +352,12 @@ class Memory:
         for region, words in self.words.items():
             for offset, before in words.items():
                 if marker.applies(region, offset):
-                    name = f"{marker.mark}:{self.layout.name(region, offset)}"
-                    words[offset] = self.layout.symbols.make(name, 64, "havoc", origin=marker.origin, otherwise=before)
+                    words[offset] = self._perhaps(marker, region, offset, before)
         self.history = (*self.history, marker)
 
-    def abandon(self, region: RegionId, limit: int, mark: str) -> None:
+    def abandon(self, region: RegionId, limit: int, mark: Hashable, name: str) -> None:
         """A stack carved out below ``limit`` of a region may overwrite what lies there."""
-        self._maybe(Maybe(mark, "a stack carved out of this one", "dead", region, limit))
+        self._maybe(Maybe(mark, name, "a stack carved out of this one", "dead", region, limit))
 
     def havoc(self, call: str, origin: str, keep: Callable[[RegionId, int], bool]) -> None:
         """Make every writable word arbitrary but for those written words that ``keep`` accepts."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The machine state on one path, and how two of them join.
+"""The machine state on one path.
 
 Registers, flags, the GS pair, control registers and MSRs are terms; the
 window that the `irq` and `stack` clauses speak of and the events in it are
@@ -8,19 +8,19 @@ recorded as the path goes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import claripy
 
 from verifier.isa.machine import SYSTEM_REGISTERS, NotModelled
+from verifier.lift import window
 from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
-from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Joined, Thunk
+from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Thunk
 from verifier.lift.memory import Layout, Memory, RegionId, linear
-from verifier.lift.symbols import Symbol
-from verifier.model import GPRS, Defect, Location
-from verifier.terms import Term, Truth, add, as_term, bits, eq, land, lnot, lor, select
+from verifier.model import Defect, Location
+from verifier.terms import Term, Truth, add, as_term, bits, decided
 
 CC_REGISTERS = ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep")
 EventKind = Literal["irq", "stack", "gs"]
@@ -28,12 +28,21 @@ EventKind = Literal["irq", "stack", "gs"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a window clause forbids; it happens where ``condition`` holds."""
+    """Something that a window clause forbids; it happens where ``condition`` holds.
+
+    With ``only_root`` it counts only if RSP still has that root at the exit:
+    then what looked like a kernel stack was the user's all along.
+    """
 
     kind: EventKind
     condition: Truth
     location: Location
     text: str
+    only_root: Term | None = None
+
+    def counts(self, state: State) -> bool:
+        """Whether the event lies in the window of an exit that ``state`` stands before."""
+        return self.only_root is None or self.only_root is linear(state.gprs["rsp"])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +59,26 @@ class Shared:
 
     ``user_gs`` is the term of the user's GS base; ``locate`` gives the source
     position of an address; ``frame_slots`` maps slot names to addresses and offsets;
-    ``calls`` maps the unique name of each call that was not followed to its address.
+    ``ss_arbitrary`` says that a call may leave any SS; ``calls`` names each execution of a call that was not followed.
     """
 
     layout: Layout
     user_gs: Term
     locate: Callable[[Decoded], Location]
     frame_slots: tuple[tuple[str, Term, int], ...]
+    ss_arbitrary: bool = False
     assumptions: set[str] = field(default_factory=set)
-    calls: dict[str, int] = field(default_factory=dict)
+    calls: dict[Hashable, str] = field(default_factory=dict)
+
+    def call_name(self, name: str, execution: Hashable) -> str:
+        """A name for one execution of a call that no other execution has."""
+        if execution not in self.calls:
+            taken, candidate, number = set(self.calls.values()), name, 1
+            while candidate in taken:
+                number += 1
+                candidate = f"{name}#{number}"
+            self.calls[execution] = candidate
+        return self.calls[execution]
 
 
 class State:
@@ -136,20 +156,21 @@ class State:
     def load(self, address: Term, size: int) -> Term:
         """Read memory, recording what the window clauses want to know."""
         address = as_term(address, 64)
-        self._watch(address, "reads")
+        window.watch(self, address, "reads")
         return self.memory.load(address, size)
 
     def store(self, address: Term, value: Term, size: int) -> None:
         """Write memory, recording what the window clauses want to know."""
         address = as_term(address, 64)
-        self._watch(address, "writes")
-        place = self.here()
+        window.watch(self, address, "writes")
+        place = window.short(self.here())
         region = self.memory.store(
             address,
             value,
             size,
-            f"store@{_short(place)}",
-            f"store with an unknown address at {_short(place)}",
+            (self.address, self.visits.get(self.address, 0)),
+            f"store@{place}",
+            f"store with an unknown address at {place}",
         )
         if not region.writable:
             self.trap_if(True, f"#PF: write to read-only memory ({region.key})")
@@ -178,13 +199,14 @@ class State:
 
     def fresh(self, what: str, width: int) -> Term:
         """A value that the manual leaves undefined: any."""
-        place = _short(self.here())
+        place = window.short(self.here())
         count = self.visits.get(self.address, 0)
         suffix = f"#{count}" if count > 1 else ""
         return self.shared.layout.symbols.make(
             f"undefined:{what}@{place}{suffix}",
             width,
             "havoc",
+            key=("undefined", what, width, self.address, count),
             origin=f"left undefined by the instruction at {place}",
             register=what,
             undefined_at=self.address,
@@ -199,6 +221,10 @@ class State:
         if self.window is not None:
             raise NotModelled(f"{text}; RSP is the user's here")
 
+    def assume(self, identifier: str) -> None:
+        """List an assumption that the model of an instruction rests on."""
+        self.shared.assumptions.add(identifier)
+
     def shadow(self, condition: Truth) -> None:
         """No interrupt at the next boundary where the condition holds."""
         self.shadowed = condition
@@ -211,71 +237,10 @@ class State:
             raise Defect("no instruction is being executed")
         return self.shared.locate(self.decoded)
 
-    def record(self, kind: EventKind, condition: Truth, text: str) -> None:
+    def record(self, kind: EventKind, condition: Truth, text: str, only_root: Term | None = None) -> None:
         """Remember an event that a window clause forbids."""
-        if condition is not False:
-            self.events = (*self.events, Event(kind, condition, self.here(), text))
-
-    def _watch(self, address: Term, verb: str) -> None:
-        root, _ = linear(address)
-        if root is not None:
-            self.record("gs", _is(root, self.shared.user_gs), f"{verb} memory through the user's GS base")
-        if self.window is None:
-            return
-        if root is not None and root is self.window:
-            self.record("stack", True, f"{verb} memory through the user's RSP")
-            return
-        region, _ = self.shared.layout.resolve(address)
-        if region.kind == "unknown":
-            self.record("stack", True, f"{verb} memory that may fault while RSP is the user's")
-
-    def boundary(self) -> None:
-        """Book-keeping at the instruction boundary behind the current instruction."""
-        root, offset = linear(self.gprs["rsp"])
-        region = self._stack_region(root)
-        if region is not None:
-            self.floors[region] = offset
-            if region.kind == "frame-stack":
-                self._release(offset)
-        self.window = None if region is not None else (root if root is not None else as_term(0, 64))
-        if self.window is not None:
-            enabled = eq(self.system["if"], 1)
-            self.record("irq", land(enabled, lnot(self.shadowed)), "interrupts are enabled behind this instruction")
-        self.shadowed = False
-
-    def carve(self, old: Term, new: Term) -> None:
-        """RSP went from ``old``, on a kernel stack, down to ``new`` by a bounded but unknown distance.
-
-        What lies below ``new`` is a region of its own; what lay below ``old``
-        may be overwritten from now on.
-        """
-        layout = self.shared.layout
-        region, limit = layout.resolve(old)
-        root, ceiling = linear(new)
-        if root is None or root.hash() in layout.known or region.kind == "unknown":
-            return
-        self.memory.abandon(region, limit, f"carve@{_short(self.here())}")
-        self.floors[region] = max(limit, self.floors.get(region, limit))
-        layout.ceilings[layout.add_root(root, "below", f"rsp@{_short(self.here())}")] = ceiling
-
-    def _stack_region(self, root: Term | None) -> RegionId | None:
-        """The kernel stack region that RSP points into, or None when RSP is not the kernel's."""
-        if root is None:
-            return None
-        layout = self.shared.layout
-        known = layout.known.get(root.hash())
-        if known is not None:
-            return known if known.kind in ("frame-stack", "stack", "below", "percpu") else None
-        words = loaded_from(root, layout)
-        if words and all(word.place and word.place.region in ("percpu", "image", "extern") for word in words):
-            self.shared.assumptions.add("stack-pointers")
-            return layout.add_root(root, "stack", words[-1].name)
-        return None
-
-    def _release(self, rsp_offset: int) -> None:
-        for name, address, offset in self.shared.frame_slots:
-            if offset + 8 <= rsp_offset and name not in self.released:
-                self.released[name] = self.memory.load(address, 8)
+        if decided(condition) is not False:
+            self.events = (*self.events, Event(kind, condition, self.here(), text, only_root))
 
     def slot(self, name: str) -> Term:
         """The reference value of a frame slot: as released, else its content now."""
@@ -285,47 +250,6 @@ class State:
             if known == name:
                 return self.memory.load(address, 8)
         raise KeyError(name)
-
-    # Joining.
-
-    def shape(self) -> tuple[object, ...]:
-        """States of one shape may join: same place, same stack pointer, same released slots."""
-        root, offset = linear(self.gprs["rsp"])
-        stack = (None if root is None else root.hash(), offset)
-        window = None if self.window is None else self.window.hash()
-        return self.calls, self.address, stack, window, frozenset(self.released)
-
-    def joined(self, other: State) -> State:
-        """One state for both; ``self``'s values where its own part of the path condition holds."""
-        prefix, mine, theirs = _common_prefix(self.path, other.path)
-        condition = land(*mine)
-        merged = self.copy()
-        merged.path = prefix
-        union = lor(condition, land(*theirs))
-        if union is not True and not _complementary(mine, theirs):
-            merged.path = (*prefix, union)
-        for name in GPRS:
-            merged.gprs[name] = _pick(condition, self.gprs[name], other.gprs[name], 64)
-        for name, width in SYSTEM_REGISTERS.items():
-            if name not in ARITHMETIC:
-                merged.system[name] = _pick(condition, self.system[name], other.system[name], width)
-        if self.flags is not other.flags:
-            merged.flags = Joined(condition, self.flags, other.flags)
-            merged.cc = opaque_cc()
-        merged.memory = self.memory.joined(other.memory, condition)
-        for name in self.released:
-            merged.released[name] = _pick(condition, self.released[name], other.released[name], 64)
-        merged.shadowed = lor(land(condition, self.shadowed), land(lnot(condition), other.shadowed))
-        merged.events = _join_events(self.events, other.events, land(*mine), land(*theirs))
-        merged.floors = {
-            region: max(floors[region] for floors in (self.floors, other.floors) if region in floors)
-            for region in {**self.floors, **other.floors}
-        }
-        merged.visits = {
-            address: max(self.visits.get(address, 0), other.visits.get(address, 0))
-            for address in {**self.visits, **other.visits}
-        }
-        return merged
 
 
 _BY_NUMBER = (
@@ -347,61 +271,3 @@ def opaque_cc() -> dict[str, Term]:
 def thunk(cc: dict[str, Term]) -> Thunk:
     """The flags that VEX's four thunk registers stand for."""
     return Thunk(cc["cc_op"], cc["cc_dep1"], cc["cc_dep2"], cc["cc_ndep"])
-
-
-def _short(location: Location) -> str:
-    if location.file is not None and location.line:
-        return f"{location.file}:{location.line}+{location.address & 0xFFF:x}"
-    return f"{location.symbol}+{location.offset:#x}" if location.symbol else f"{location.address:#x}"
-
-
-def loaded_from(term: Term, layout: Layout) -> tuple[Symbol, ...]:
-    """The memory words that a term is put together from, byte for byte; empty if it is anything else."""
-    match term.op:
-        case "BVS":
-            symbol = layout.symbols.of(term)
-            return (symbol,) if symbol is not None and symbol.place is not None else ()
-        case "Extract":
-            return loaded_from(term.args[2], layout)
-        case "Concat":
-            parts = [loaded_from(part, layout) for part in term.args]
-            return tuple(word for part in parts for word in part) if all(parts) else ()
-        case _:
-            return ()
-
-
-def _is(term: Term, symbol: Term) -> Truth:
-    """The condition under which a term is that very symbol (not merely equal to it)."""
-    if term is symbol:
-        return True
-    if not isinstance(term, int) and term.op == "If":
-        condition, then, otherwise = term.args
-        return lor(land(condition, _is(then, symbol)), land(lnot(condition), _is(otherwise, symbol)))
-    return False
-
-
-def _pick(condition: Truth, then: Term, otherwise: Term, width: int) -> Term:
-    return then if then is otherwise else select(condition, then, otherwise, width)
-
-
-def _common_prefix(
-    left: tuple[Truth, ...], right: tuple[Truth, ...]
-) -> tuple[tuple[Truth, ...], tuple[Truth, ...], tuple[Truth, ...]]:
-    length = 0
-    while length < min(len(left), len(right)) and left[length] is right[length]:
-        length += 1
-    return left[:length], left[length:], right[length:]
-
-
-def _complementary(left: tuple[Truth, ...], right: tuple[Truth, ...]) -> bool:
-    """Whether the two rests are one condition and its negation, so that their union is everything."""
-    return len(left) == 1 and len(right) == 1 and (lnot(left[0]) is right[0] or lnot(right[0]) is left[0])
-
-
-def _join_events(left: tuple[Event, ...], right: tuple[Event, ...], mine: Truth, theirs: Truth) -> tuple[Event, ...]:
-    common = 0
-    while common < min(len(left), len(right)) and left[common] is right[common]:
-        common += 1
-    guarded = [Event(e.kind, land(mine, e.condition), e.location, e.text) for e in left[common:]]
-    guarded += [Event(e.kind, land(theirs, e.condition), e.location, e.text) for e in right[common:]]
-    return (*left[:common], *guarded)

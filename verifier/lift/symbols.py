@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every symbol of one exploration, with what it stands for.
 
-A name fixes a symbol: exploring twice, or following one path again, gives the
-same terms. Nothing is ever concretised.
+A key fixes a symbol: exploring twice, or following one path again, gives the
+same terms. Keys are identities (an address, a region and an offset, a dynamic
+call); names are for people and made unique here, so that two things which
+print alike are never one symbol. Nothing is ever concretised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,18 +56,20 @@ class Symbols:
     """Makes symbols and remembers them, in the order in which they were first needed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Symbol] = {}
+        self._by_key: dict[Hashable, Symbol] = {}
+        self._by_name: dict[str, Symbol] = {}
 
     def __iter__(self) -> Iterator[Symbol]:
-        return iter(self._known.values())
+        return iter(self._by_name.values())
 
     def find(self, name: str) -> Symbol | None:
         """The symbol of that name."""
-        return self._known.get(name)
+        return self._by_name.get(name)
 
     def forget_approximations(self) -> None:
         """Drop the approximated symbols: the exploration that made them is repeated with better knowledge."""
-        self._known = {name: symbol for name, symbol in self._known.items() if symbol.otherwise is None}
+        self._by_key = {key: symbol for key, symbol in self._by_key.items() if symbol.otherwise is None}
+        self._by_name = {symbol.name: symbol for symbol in self._by_key.values()}
 
     def make(
         self,
@@ -73,6 +77,7 @@ class Symbols:
         width: int,
         kind: SymbolKind,
         *,
+        key: Hashable = None,
         origin: str = "",
         place: Place | None = None,
         call: str = "",
@@ -80,18 +85,28 @@ class Symbols:
         otherwise: Term | None = None,
         undefined_at: int | None = None,
     ) -> Term:
-        """The ``width``-bit term of that name, made at the first request."""
-        found = self._known.get(name)
+        """The ``width``-bit term of that key (default: the name), made at the first request."""
+        key = (name, width) if key is None else key
+        found = self._by_key.get(key)
         if found is None:
+            name = self._unique(name)
             term = claripy.BVS(name, width, explicit_name=True)
             found = Symbol(name, width, kind, term, origin, place, call, register, otherwise, undefined_at)
-            self._known[name] = found
+            self._by_key[key] = self._by_name[name] = found
         if found.width != width:
             raise Defect(f"symbol {name} has two widths")
         return found.term
+
+    def _unique(self, name: str) -> str:
+        """The name, or with a number behind it if something else has it."""
+        candidate, number = name, 1
+        while candidate in self._by_name:
+            number += 1
+            candidate = f"{name}~{number}"
+        return candidate
 
     def of(self, term: Term) -> Symbol | None:
         """The symbol that a term is, if it is a bare symbol."""
         if isinstance(term, int) or term.op != "BVS":
             return None
-        return self._known.get(term.args[0])
+        return self._by_name.get(term.args[0])

@@ -242,11 +242,14 @@ class _Evaluation:
     def _width(self, expression: Any) -> int:
         return int(expression.result_size(self.block.tyenv))
 
-    @staticmethod
-    def _constant(expression: Any) -> Term:
+    def _constant(self, expression: Any) -> Term:
         size = expression.con.size
         if not isinstance(expression.con.value, int) or size is None:
             raise NotModelled("a constant that is not an integer")
+        if size == 64:
+            external = self.state.shared.layout.external(expression.con.value)
+            if external is not None:
+                return external
         return as_term(expression.con.value, size)
 
     def _helper(self, expression: Any) -> Term:

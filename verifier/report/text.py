@@ -200,7 +200,7 @@ def _reasons(console: Console, report: FileReport) -> None:
         at = reason.location
         place = f" at {source(at)}" if at is not None else ""
         text = sentence(reason.text)
-        if at is not None and at not in sites and not text.startswith(at.text):
+        if at is not None and at.text and at not in sites and text.split(" ")[0] != at.text.split(" ")[0]:
             text = f"{at.text}: {text}"
         console.print(_entry(f"{reason.code}{place}", f"{text}."))
         if reason.remedy:
