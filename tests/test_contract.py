@@ -97,7 +97,8 @@ def test_every_shipped_contract_loads_under_its_file_name(name: str) -> None:
 
 def test_the_shipped_names_are_listed_in_order() -> None:
     """``contract_names`` is what an error message and ``--help`` offer."""
-    assert contract_names() == ("linux", "linux-4.0")
+    linux = ("linux", "linux-4.0", "linux-compat", "linux-sysexit")
+    assert contract_names() == ("freebsd", "illumos", *linux, "netbsd", "openbsd", "sel4", "xen")
 
 
 @pytest.mark.parametrize("name", contract_names())
@@ -131,12 +132,123 @@ def test_linux_4_0_offsets_count_from_the_saved_r11() -> None:
 
 
 @pytest.mark.parametrize("name", contract_names())
-def test_linux_selectors_follow_from_star(name: str) -> None:
-    """SYSRETQ's CS = base+16 and SS = base+8 are Linux's user selectors, and the base has RPL 3."""
+def test_selectors_follow_from_star(name: str) -> None:
+    """SYSRETQ's CS = base+16 and SS = base+8 are the user selectors, and the base has RPL 3.
+
+    Not so for seL4, where SYSRETQ leaves the CS selector two entries above the one that IRETQ loads.
+    """
     contract = load_contract(name)
-    assert (contract.user_cs, contract.user_ss, contract.star_base) == (0x33, 0x2B, 0x23)
-    assert (contract.star_base + 16, contract.star_base + 8) == (contract.user_cs, contract.user_ss)
+    loaded = (contract.star_base + 16, contract.star_base + 8)
     assert contract.star_base & 3 == 3
+    if name == "sel4":
+        assert (loaded, contract.user_cs, contract.user_ss) == ((0x3B, 0x33), 0x2B, 0x33)
+    else:
+        assert loaded == (contract.user_cs, contract.user_ss)
+    assert contract.user32_cs in (None, contract.star_base)
+
+
+SELECTORS_BY_HAND = {
+    # GDT index * 8 + RPL 3 (NetBSD: offset in the LDT + 4 + RPL 3), worked out from the kernels' headers.
+    "linux": (6 * 8 + 3, 5 * 8 + 3, None, None),
+    "linux-4.0": (6 * 8 + 3, 5 * 8 + 3, None, None),
+    "linux-compat": (6 * 8 + 3, 5 * 8 + 3, 4 * 8 + 3, None),
+    "linux-sysexit": (6 * 8 + 3, 5 * 8 + 3, 4 * 8 + 3, 2 * 8),
+    "xen": (0xE033, 0xE02B, 0xE023, None),
+    "freebsd": (8 * 8 + 3, 7 * 8 + 3, 6 * 8 + 3, None),
+    "netbsd": (64 + 7, 56 + 7, 48 + 7, None),
+    "openbsd": (4 * 8 + 3, 3 * 8 + 3, None, None),
+    "illumos": (9 * 8 + 3, 8 * 8 + 3, 7 * 8 + 3, None),
+    "sel4": (5 * 8 + 3, 6 * 8 + 3, None, None),
+}
+
+
+@pytest.mark.parametrize("name", contract_names())
+def test_selectors_are_those_of_the_kernels_descriptor_tables(name: str) -> None:
+    """User CS, user SS, 32-bit user CS and IA32_SYSENTER_CS of every kernel, from its table of descriptors."""
+    contract = load_contract(name)
+    found = (contract.user_cs, contract.user_ss, contract.user32_cs, contract.sysenter_cs)
+    assert found == SELECTORS_BY_HAND[name]
+
+
+def test_sysexit_loads_the_same_selectors_as_sysretl() -> None:
+    """IA32_SYSENTER_CS + 16 and + 24 with RPL 3 are Linux's 32-bit user selectors."""
+    linux = load_contract("linux-sysexit")
+    assert linux.sysenter_cs is not None
+    assert linux.sysenter_cs + 16 | 3 == linux.user32_cs == linux.star_base
+    assert linux.sysenter_cs + 24 | 3 == linux.user_ss
+
+
+FRAMES_BY_HAND = {
+    # The slots by their distance from the frame base in quadwords, worked out by hand from each structure.
+    "linux-compat": {"r15": 0, "rbp": 4, "rbx": 5, "rax": 10, "rdx": 12, "rdi": 14, "rip": 16, "ss": 20},
+    "linux-sysexit": {"r11": 0, "rax": 4, "rsi": 7, "rdi": 8, "rip": 10, "cs": 11, "rflags": 12, "rsp": 13, "ss": 14},
+    "xen": {"r15": 0, "rbx": 5, "r8": 9, "rdi": 14, "vector": 15, "rip": 16, "cs": 17, "rflags": 18, "rsp": 19},
+    "freebsd": {"rdi": 0, "rdx": 2, "r9": 5, "rax": 6, "rbp": 8, "r15": 14, "err": 18, "rip": 19, "ss": 23},
+    "netbsd": {"rdi": 0, "r10": 3, "r9": 5, "rcx": 10, "r15": 15, "rbp": 16, "rax": 18, "rip": 25, "cs": 26, "ss": 29},
+    "openbsd": {"rdi": 0, "r15": 11, "rbx": 13, "rax": 14, "rbp": 16, "rip": 17, "cs": 18, "rflags": 19, "ss": 21},
+    "illumos": {"rdi": 2, "rcx": 5, "rax": 8, "r10": 11, "r15": 16, "trapno": 23, "rip": 25, "rflags": 27, "ss": 29},
+    "sel4": {"rdi": 0, "rax": 2, "r15": 12, "rflags": 13, "rip": 14, "error": 15, "rsp": 16, "cs": 20, "ss": 21},
+}
+
+
+@pytest.mark.parametrize("name", FRAMES_BY_HAND)
+def test_frames_are_the_kernels_structures(name: str) -> None:
+    """Slots at both ends and in the middle, and no gap in between: a missing word would shift the rest."""
+    contract = load_contract(name)
+    offsets = {slot.name: slot.offset for slot in contract.slots}
+    assert {word: offsets[word] for word in FRAMES_BY_HAND[name]} == {
+        word: 8 * place for word, place in FRAMES_BY_HAND[name].items()
+    }
+    assert [slot.offset for slot in contract.slots] == [8 * place for place in range(len(contract.slots))]
+    assert (contract.base_register, contract.base_offset) == ("rsp", 0)
+
+
+def test_what_a_system_call_gives_up() -> None:
+    """Which registers an exit need not give back: a name too many here would hide a leak."""
+    clobbered = {
+        name: {register for register, where in load_contract(name).registers if where == "clobbered"}
+        for name in contract_names()
+    }
+    syscall = {"rcx", "r11"}
+    assert clobbered == {
+        "linux": set(),
+        "linux-4.0": set(),
+        "linux-compat": syscall | {"r8", "r9", "r10"},
+        "linux-sysexit": syscall | {"r8", "r9", "r10", "rdx"},
+        "xen": syscall,
+        "freebsd": syscall | {"r8", "r9", "r10"},
+        "netbsd": syscall,
+        "openbsd": syscall,
+        "illumos": syscall,
+        "sel4": syscall,
+    }
+
+
+def test_where_the_users_gs_base_is_active() -> None:
+    """Xen and seL4 come to these entries with the user's GS base, all others with the kernel's."""
+    assert {name for name in contract_names() if load_contract(name).gs.value == "user"} == {"xen", "sel4"}
+
+
+@pytest.mark.parametrize("name", contract_names())
+def test_an_assumption_is_not_passed_off_as_a_promise(name: str) -> None:
+    """A promise whose source was not read says ASSUMED, and only such a one does."""
+    for _, fact in load_contract(name).promises:
+        assert ("ASSUMED" in fact.value) == ("ot checked against the source" in fact.source), fact
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("exit.h", "linux"),
+        *((f"{name}.h", name) for name in ("xen", "freebsd", "netbsd", "openbsd", "illumos", "sel4")),
+    ],
+)
+def test_the_samples_use_the_frames_of_the_contracts(header: str, name: str) -> None:
+    """Every offset that a fragment among the samples names is that of the slot in the contract."""
+    text = (ROOT / "samples" / header).read_text(encoding="utf-8")
+    named = {word: int(offset) for word, offset in re.findall(r"^\t\.set\tat_(\w+), (\d+)$", text, re.MULTILINE)}
+    assert named
+    assert named == {word: slot.offset for word in named if (slot := load_contract(name).slot(word)) is not None}
 
 
 def test_linux_facts_at_entry() -> None:
