@@ -174,8 +174,13 @@ def _judge(
         if not (exact or links) or solver.check(condition, *query, *exact, *links) == "sat":
             return Answer(clause, config, "violated", path=path, query=query)
         origins = sorted({symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin})
-        text = f"it fails only if a {origins[0]} hits what it depends on" if origins else "it rests on an approximation"
-        worst = Answer(clause, config, "unknown", "unresolved-store" if origins else "approximation", text)
+        stores = [origin for origin in origins if origin.startswith("store")]
+        if stores:
+            text = f"it fails only if the {stores[0]} hits what it depends on"
+            worst = Answer(clause, config, "unknown", "unresolved-store", text)
+        else:
+            text = f"it fails only with what an approximation admits: {origins[0] if origins else 'external addresses'}"
+            worst = Answer(clause, config, "unknown", "approximation", text)
     return worst
 
 

@@ -109,6 +109,11 @@ class Decoded:
         return len(self.raw)
 
     @property
+    def repeated(self) -> bool:
+        """Whether it is a string instruction with a REP prefix, which loops by itself."""
+        return self.mnemonic in _REPEATABLE and (self.encoding.has(0xF3) or self.encoding.has(0xF2))
+
+    @property
     def next(self) -> int:
         """Address behind the instruction."""
         return self.address + len(self.raw)

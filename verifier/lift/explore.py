@@ -19,6 +19,7 @@ from verifier.lift import calls, corrections, vex, window
 from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, decode
 from verifier.lift.flags import UnknownThunk
 from verifier.lift.join import joined, shape
+from verifier.lift.loops import Loop, Mark, find_loops, generalise
 from verifier.lift.memory import linear, made_up
 from verifier.lift.order import Order
 from verifier.lift.state import State, Trap
@@ -26,11 +27,13 @@ from verifier.model import Defect, Image, Location, Reason
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot
 
-LeafKind = Literal["exit", "trap", "external", "return", "problem"]
+LeafKind = Literal["exit", "trap", "external", "return", "loop", "problem"]
 MAX_CASES = 16
 """A computed jump may have this many constant targets."""
 MAX_CARVED = 0x4000
 """A stack pointer lowered by at most so many bytes is still on its stack."""
+OPEN_TURNS = 2
+"""A loop is summarised once the branch that leaves it was undecided so often on one path."""
 MAX_DEPTH = 64
 """Nesting depth of followed calls."""
 
@@ -39,12 +42,14 @@ MAX_DEPTH = 64
 class Bounds:
     """Bounds of an exploration; a bound that is hit makes the verdict inconclusive.
 
-    ``visits``: of one instruction on one path. ``open_visits``: of one branch
+    ``visits``: of one instruction on one path. ``unroll``: turns of a loop with
+    a constant trip count before it is summarised like any other. ``open_visits``: of one branch
     on one path whose outcome is not a constant. ``steps``: instructions in all.
     ``deadline``: a time.monotonic() instant, or None.
     """
 
     visits: int = 4096
+    unroll: int = 512
     open_visits: int = 40
     steps: int = 100_000
     deadline: float | None = None
@@ -102,6 +107,10 @@ class Explorer:
         self.observe = observe
         self.result = Exploration()
         self.order: Order
+        self.loops: dict[int, Loop] = {}
+        self._within: tuple[Loop, tuple[int, ...]] | None = None
+        self._entered = False
+        self._arrivals: list[State] = []
         self._pending: dict[tuple[object, ...], State] = {}
         self._heap: list[tuple[tuple[int, ...], int, tuple[object, ...]]] = []
         self._pushed = 0
@@ -110,7 +119,11 @@ class Explorer:
     def run(self, entry: State) -> Exploration:
         """Explore from ``entry``."""
         self.order = Order(self.image, entry.address, self._decode)
+        self.loops = find_loops(self.order)
         self._push(entry)
+        return self._drain()
+
+    def _drain(self) -> Exploration:
         while self._heap:
             _, _, key = heapq.heappop(self._heap)
             state = self._pending.pop(key, None)
@@ -159,6 +172,10 @@ class Explorer:
         state.decoded = decoded
         self.result.steps += 1
         self.result.addresses.add(state.address)
+        going = self._loop(state)
+        if going is None:
+            return
+        state = going
         count = state.visits[state.address] = state.visits.get(state.address, 0) + 1
         bounds = self.bounds
         if bounds.deadline is not None and time.monotonic() > bounds.deadline:
@@ -184,6 +201,46 @@ class Explorer:
                 self._trap(state, decoded)
             case _:
                 self._execute(state, decoded)
+
+    def _loop(self, state: State) -> State | None:
+        """Deal with loops at this address; the state to go on with, or None if this one goes no further."""
+        if self._within is not None:
+            inside, calls = self._within
+            if state.calls == calls and state.address == inside.header:
+                if self._entered:
+                    self._arrivals.append(state)
+                    return None
+                self._entered = True
+                return state
+            if state.calls == calls and state.address not in inside.body:
+                return None
+        loop = self.loops.get(state.address)
+        if loop is None or self.choose is not None or state.decoded is None:
+            return state
+        mark = (loop.header, state.calls)
+        if mark in state.general:
+            self._leaf("loop", "covered by the loop's general state", state, state.decoded)
+            return None
+        unrolled = state.visits.get(loop.header, 0)
+        if unrolled < self.bounds.unroll and all(state.visits.get(-at, 0) < OPEN_TURNS for at in loop.exits):
+            return state
+        general = generalise(state, loop, self._iterate)
+        if general is None:
+            text = f"{state.decoded.text}: a loop whose trip count is not a constant, and which cannot be summarised"
+            self._problem(state, state.decoded, "loop-bound", text, "bound the loop by a constant")
+            return None
+        general.general |= {mark}
+        return general
+
+    def _iterate(self, state: State, loop: Loop) -> list[State] | None:
+        """The states that come back to the header of a loop; paths that leave it do not count here."""
+        inner = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
+        inner.order, inner.loops, inner._decoded = self.order, self.loops, self._decoded
+        inner._within = (loop, state.calls)
+        inner._push(state)
+        found = inner._drain()
+        self.result.steps += found.steps
+        return None if any(leaf.kind == "problem" for leaf in found.leaves) else inner._arrivals
 
     def _exit(self, state: State, decoded: Decoded) -> None:
         """A leaf at an exit instruction; single-stepping through one is not modelled."""
@@ -399,7 +456,14 @@ class Explorer:
         if self.observe is not None:
             self.observe(decoded, before, state, note)
         state.address = target
+        state.general = frozenset(mark for mark in state.general if self._inside(state, mark))
         self._push(state)
+
+    def _inside(self, state: State, mark: Mark) -> bool:
+        """Whether a state is still in the loop that it was generalised for, or in something called from there."""
+        header, calls = mark
+        deeper = len(state.calls) > len(calls) and state.calls[: len(calls)] == calls
+        return deeper or (state.calls == calls and state.address in self.loops[header].body)
 
     def _carve(self, before: State, state: State) -> None:
         """Notice an aligned or otherwise lowered stack pointer that is still on the kernel's stack."""

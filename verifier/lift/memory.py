@@ -369,7 +369,7 @@ class Memory:
     def joined(self, other: Memory, condition: Truth) -> Memory:
         """This memory where the condition holds, ``other`` elsewhere."""
         merged = Memory(self.layout)
-        if _same_history(self.history, other.history):
+        if same_history(self.history, other.history):
             merged.history = self.history
         else:
             merged.history = (Fork(condition, self.history, other.history),)
@@ -391,7 +391,7 @@ def _spliced(old: Term, value: Term, low: int, width: int, total: int) -> Term:
     return claripy.Concat(*parts) if len(parts) > 1 else value
 
 
-def _same_history(left: tuple[Marker, ...], right: tuple[Marker, ...]) -> bool:
+def same_history(left: tuple[Marker, ...], right: tuple[Marker, ...]) -> bool:
     """Whether two histories are the same; forks hold terms, so they are compared by identity."""
     return len(left) == len(right) and all(
         one is two or (not isinstance(one, Fork) and not isinstance(two, Fork) and one == two)

@@ -13,12 +13,17 @@ from verifier.model import Image
 
 
 class Order:
-    """Reverse post-order of the static control-flow graph from one entry."""
+    """Reverse post-order of the static control-flow graph from one entry.
+
+    ``successors`` is the graph by instruction address; ``back_edges`` are the
+    (source, target) pairs that close a loop.
+    """
 
     def __init__(self, image: Image, entry: int, decode: Callable[[int], Decoded]) -> None:
         self._image = image
         self._decode = decode
         self.successors: dict[int, tuple[int, ...]] = {}
+        self.back_edges: list[tuple[int, int]] = []
         self._rank: dict[int, int] = {}
         finished = self._post_order(entry)
         for rank, address in enumerate(reversed(finished)):
@@ -51,12 +56,15 @@ class Order:
                 return ()
             case name if name in CONDITIONAL_JUMPS or name in ("call", "jrcxz"):
                 return (*inside, decoded.next)
+            case name if decoded.repeated:
+                return (address, decoded.next)
             case _:
                 return (decoded.next,)
 
     def _post_order(self, entry: int) -> list[int]:
         finished: list[int] = []
         seen = {entry}
+        open_nodes = {entry}
         stack: list[tuple[int, int]] = [(entry, 0)]
         while stack:
             address, index = stack.pop()
@@ -65,9 +73,13 @@ class Order:
             targets = self.successors[address]
             if index < len(targets):
                 stack.append((address, index + 1))
-                if targets[index] not in seen:
+                if targets[index] in open_nodes:
+                    self.back_edges.append((address, targets[index]))
+                elif targets[index] not in seen:
                     seen.add(targets[index])
+                    open_nodes.add(targets[index])
                     stack.append((targets[index], 0))
             else:
+                open_nodes.discard(address)
                 finished.append(address)
         return finished

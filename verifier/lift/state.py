@@ -85,8 +85,8 @@ class State:
     """One symbolic machine state; it implements ``verifier.isa.machine.Machine``."""
 
     __slots__ = (
-        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "gprs", "memory", "path",
-        "released", "shadowed", "shared", "system", "traps", "visits", "window",
+        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "general", "gprs", "memory",
+        "path", "released", "shadowed", "shared", "system", "traps", "visits", "window",
     )  # fmt: skip
 
     def __init__(self, shared: Shared, address: int) -> None:
@@ -108,6 +108,7 @@ class State:
         self.visits: dict[int, int] = {}
         self.decoded: Decoded | None = None
         self.floors: dict[RegionId, int] = {}
+        self.general: frozenset[tuple[int, tuple[int, ...]]] = frozenset()
 
     def copy(self) -> State:
         """An independent copy."""
@@ -119,7 +120,7 @@ class State:
         other.window, other.shadowed, other.events = self.window, self.shadowed, self.events
         other.released, other.traps = dict(self.released), list(self.traps)
         other.visits, other.decoded = dict(self.visits), self.decoded
-        other.floors = dict(self.floors)
+        other.floors, other.general = dict(self.floors), self.general
         return other
 
     # The Machine protocol.
