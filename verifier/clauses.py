@@ -47,7 +47,8 @@ class Clause:
         if self.id == "gs" and view.gs_access is not False:
             return "memory is accessed through the user's GS base"
         text = self.failure or self.title
-        return text.replace("SYSRET", "SYSEXIT") if view.kind.startswith("sysexit") else text
+        name = {"sysexitq": "SYSEXIT", "sysexitl": "SYSEXIT", "iretq": "IRET"}.get(view.kind, "SYSRET")
+        return text.replace("SYSRET", name)
 
 
 def _register(name: str) -> Callable[[ExitView], Truth | None]:
@@ -120,7 +121,7 @@ CLAUSES: tuple[Clause, ...] = (
         "the program would resume at the wrong place.",
         "CVE-2014-4699 (Linux): ptrace changed RIP and the fast exit was still taken",
         _SEED, lambda view: eq(view.sysret.rip, view.iret.rip),
-        failure="SYSRET continues at RCX, which is not the saved RIP",
+        failure="SYSRET continues elsewhere than at the saved RIP",
     ),
     Clause(
         "rflags", "seed", "R11 is the saved RFLAGS",
@@ -128,7 +129,7 @@ CLAUSES: tuple[Clause, ...] = (
         "SYSRET loads RFLAGS from R11; a difference changes flags under the program's feet, IOPL and IF included.",
         "the check that Linux commit 2a23c6b8a9c4 makes before it takes SYSRET",
         _SEED, _rflags,
-        failure="SYSRET loads RFLAGS from R11, which is not the saved RFLAGS",
+        failure="SYSRET gives other RFLAGS than the saved ones",
     ),
     Clause(
         "rf", "seed", "the saved RFLAGS has RF clear",
@@ -230,7 +231,8 @@ CLAUSES: tuple[Clause, ...] = (
         "AMD's SYSRET sets the selector of SS but leaves its hidden part, so that a null SS survives into user "
         "mode and 32-bit code faults on its stack.",
         "the SYSRET_SS_ATTRS bug, Linux commit 61f01dd941ba",
-        _ALL, lambda view: lor(lnot(view.amd), eq(view.ss_flat, 1)),
+        _ALL,
+        lambda view: None if view.kind.startswith("sysexit") else lor(lnot(view.amd), eq(view.ss_flat, 1)),
         failure="SYSRET on AMD leaves the null attributes of SS",
         vendors=_AMD_ONLY,
     ),
@@ -284,11 +286,39 @@ CLAUSES: tuple[Clause, ...] = (
 """Every clause, in the order of every output."""
 
 
+IRET_CLAUSES: tuple[Clause, ...] = (
+    Clause(
+        "nt",
+        "safety",
+        "IRETQ executes with NT clear",
+        "the current RFLAGS.NT = 0 at IRETQ",
+        "IRETQ raises #GP at CPL 0 if NT is set; the handler then runs with the user's GS base.",
+        "the user could set NT before SYSCALL until kernels masked it (Linux commit 8c7aa698baca)",
+        frozenset(PROFILES),
+        lambda view: eq(view.nt, 0),
+        failure="IRETQ raises #GP: NT is set",
+    ),
+    Clause(
+        "cpl3",
+        "safety",
+        "the IRET frame is a user frame",
+        "the CS that IRETQ pops has RPL 3",
+        "With the user's GS base active an IRETQ must go to user mode.",
+        "the class of CVE-2014-9322: a return to the kernel with the wrong GS",
+        frozenset(PROFILES),
+        lambda view: lor("user-frame" in view.promises, eq(view.sysret.cs & 3, 3)),
+        failure="the frame that IRETQ pops is not a user frame",
+    ),
+    *(found for found in CLAUSES if found.id in ("gs", "cr3")),
+)
+"""What ``--check-iret`` asks of every IRETQ."""
+
+
 def clause(identifier: str) -> Clause | None:
     """The clause of that id; "gpr" is the common text of the gpr.* clauses."""
     if identifier == GPR.id:
         return GPR
-    return next((found for found in CLAUSES if found.id == identifier), None)
+    return next((found for found in (*CLAUSES, *IRET_CLAUSES) if found.id == identifier), None)
 
 
 def of_profile(profile: str) -> tuple[Clause, ...]:

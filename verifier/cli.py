@@ -315,7 +315,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _explain(words: Sequence[str]) -> int:
-    from verifier.clauses import CLAUSES
+    from verifier.clauses import CLAUSES, IRET_CLAUSES
     from verifier.explain import explain
 
     parser = _Parser(
@@ -326,4 +326,4 @@ def _explain(words: Sequence[str]) -> int:
     parser.add_argument("ids", nargs="*", metavar="ID", help="for example canonical, gpr.rax, no-sysret or 3")
     parsed = parser.parse_args(words)
     width = min(_width(sys.stdout), PIPE_WIDTH)
-    return _print(explain(parsed.ids, CLAUSES, max(width, 40)))
+    return _print(explain(parsed.ids, dict.fromkeys((*CLAUSES, *IRET_CLAUSES)), max(width, 40)))

@@ -59,7 +59,10 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
         raise Defect("a replay needs a leaf")
     state = entry.state
     symbols = state.shared.layout.symbols
-    effects = tuple(_effect(name, state, model) for _, name in trace.calls)
+    effects = tuple(
+        _effect(one.call, state, model) if one.call else CallEffect(one.registers, (), one.rflags)
+        for one in trace.imposed
+    )
     values = {name: model.value(state.system[name]) for name in state.system}
     return ReplayRequest(
         entry=state.address,
@@ -78,7 +81,7 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
             if symbol.place is not None and not symbol.call and symbol.kind in ("frame", "memory")
         ),
         calls=effects,
-        havoc_calls=frozenset(address for address, _ in trace.calls),
+        havoc_calls=frozenset(one.address for one in trace.imposed),
         flag_patches=_patches(symbols, model),
         max_instructions=len(trace.addresses) + 64,
         read_back=tuple((model.value(address), 8) for _, address, _ in state.shared.frame_slots),

@@ -31,7 +31,7 @@ MAX_FILE_BYTES = 64 * 1024
 MAX_OFFSET = 0xFFFF
 """Largest distance in bytes of the frame base and of a slot; a kernel stack is smaller."""
 
-PROMISE_IDS: tuple[str, ...] = ("entry-mode", "star", "nmi", "serialize", "ssp", "xstate")
+PROMISE_IDS: tuple[str, ...] = ("entry-mode", "star", "nmi", "serialize", "ssp", "xstate", "user-frame")
 """Ids of the clauses that code outside the analysed file can discharge."""
 
 DISPOSITIONS: tuple[str, ...] = ("slot", "entry", "clobbered")

@@ -28,7 +28,7 @@ from verifier.model import (
     Location,
     OutcomeView,
 )
-from verifier.obligations import by_contract, exit_view
+from verifier.obligations import Reference, by_contract, exit_view
 from verifier.outcomes import TF, ExitView, Outcome
 from verifier.prove import Answer, config_condition, exactness
 from verifier.solver import Model, Solver
@@ -38,7 +38,10 @@ from verifier.trace import Trace, follow
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What every counterexample of one file needs; ``auto``: references come from the file's own IRET exit."""
+    """What every counterexample of one site needs.
+
+    With ``auto`` the reference is ``found``, from the file's own IRET exit.
+    """
 
     image: Image
     entry: Entry
@@ -48,6 +51,7 @@ class Setting:
     solver: Solver
     bounds: Bounds
     auto: bool = False
+    found: Reference | None = None
 
 
 _NICE = {"frame-stack": 0xFFFFC90000003F00, "percpu": 0xFFFF888000000000}

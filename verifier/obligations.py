@@ -16,7 +16,7 @@ from verifier.lift.explore import Leaf
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, UserError
 from verifier.outcomes import ExitView, Outcome
-from verifier.terms import Term, Truth, bits, lor
+from verifier.terms import Term, Truth, add, bits, lor
 
 JUDGED = ("sysretq", "sysretl", "sysexitq", "sysexitl")
 """Exits that have an outcome here; they are compared with IRETQ."""
@@ -69,6 +69,7 @@ def exit_view(kind: str, state: State, entry: Entry, contract: Contract, referen
         ss_flat=state.system["ss_flat"],
         efer=state.system["efer"],
         cr4=state.system["cr4"],
+        nt=state.system["nt"],
         la57=entry.la57,
         amd=entry.amd,
         irq=_happened(state, "irq"),
@@ -96,6 +97,10 @@ def _outcome(kind: str, state: State, entry: Entry, contract: Contract) -> tuple
             if wide:
                 return outcome, contract.user_cs
             return outcome, _known(contract.user32_cs, "selectors.user32_cs", kind, contract)
+        case "iretq":
+            words = enumerate(FRAME_WORDS)
+            frame = {name: state.memory.load(add(gprs["rsp"], 8 * index, 64), 8) for index, name in words}
+            return iretq(frame, entry.la57), contract.user_cs
         case _:
             raise KeyError(kind)
 
@@ -115,7 +120,8 @@ def cr3_reference(leaves: Iterable[Leaf], entry: Entry, contract: Contract) -> t
     """What CR3 must hold in user mode, and the id of the assumption it rests on.
 
     The term is None where the file's own IRET exits load different values, or
-    one that a call on the way chose.
+    one that a call on the way chose: then ``verifier.references`` has to find
+    the exit that the machine in question would have taken.
     """
     if contract.cr3.value == "entry":
         return entry.cr3, "cr3-contract"

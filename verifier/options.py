@@ -31,6 +31,8 @@ class Options:
     resource units for each query and does not depend on the machine.
     ``configs`` None is deliberately not an empty tuple: iterating over "not
     told" must fail, because no configuration would be a vacuous proof.
+    ``frame`` "auto" takes the reference from the file's own IRET exit instead
+    of the contract's frame table; ``check_iret`` judges the IRET exits as well.
     """
 
     entries: tuple[str, ...] = ()
@@ -41,6 +43,8 @@ class Options:
     defines: tuple[str, ...] = ()
     timeout: float | None = None
     rlimit: int | None = None
+    frame: str | None = None
+    check_iret: bool = False
 
 
 def resolve(told: Options, header: Options) -> Options:
@@ -59,6 +63,8 @@ def resolve(told: Options, header: Options) -> Options:
         defines=header.defines + told.defines,
         timeout=header.timeout if told.timeout is None else told.timeout,
         rlimit=header.rlimit if told.rlimit is None else told.rlimit,
+        frame=told.frame or header.frame,
+        check_iret=told.check_iret or header.check_iret,
     )
 
 
@@ -77,6 +83,10 @@ def command(path: str, options: Options) -> str:
                 words += [flag, *chosen]
     words += [f"-I{directory}" for directory in options.include_dirs]
     words += [f"-D{define}" for define in options.defines]
+    if options.frame is not None:
+        words += ["--frame", options.frame]
+    if options.check_iret:
+        words.append("--check-iret")
     if options.timeout is not None:
         words += ["--timeout", f"{options.timeout:g}"]
     if options.rlimit is not None:
@@ -105,6 +115,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=PROFILES,
         help=f"which clauses must hold (default: {DEFAULT_PROFILE}, all of them)",
+    )
+    what.add_argument(
+        "--frame",
+        choices=("auto",),
+        help="auto: compare with this file's own IRET exit instead of the contract's frame table",
+    )
+    what.add_argument(
+        "--check-iret", action="store_true", help="judge the IRET exits too: NT, the frame's CPL, GS and CR3"
     )
     what.add_argument("--vendor", choices=("intel", "amd"), help="only this CPU vendor (default: both)")
     what.add_argument("--paging", choices=("la48", "la57"), help="only this linear-address width (default: both)")
@@ -143,6 +161,8 @@ def from_namespace(parsed: argparse.Namespace) -> Options:
         defines=tuple(parsed.defines),
         timeout=parsed.timeout,
         rlimit=parsed.rlimit,
+        frame=parsed.frame,
+        check_iret=parsed.check_iret,
     )
 
 

@@ -64,6 +64,7 @@ class ExitView:
     ss_flat: Term
     efer: Term
     cr4: Term
+    nt: Term
     la57: Truth
     amd: Truth
     irq: Truth

@@ -7,6 +7,7 @@ and a site that no machine reaches are never "proved".
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -82,8 +83,9 @@ def prove_site(
     configs: Sequence[Config],
     solver: Solver,
     cr3_known: bool,
+    deadline: float | None = None,
 ) -> SiteAnswers:
-    """Judge every clause at one site."""
+    """Judge every clause at one site; ``deadline`` is a time.monotonic() instant."""
     conditions = {config: config_condition(entry, config) for config in configs}
     any_config = lor(*conditions.values())
     reach: dict[Config, str] = {}
@@ -98,10 +100,13 @@ def prove_site(
             if reach[config] == "unsat":
                 text = "SYSRET is not reached on this CPU configuration"
                 answers.append(Answer(clause, config, "not-applicable", reason=text))
+            elif deadline is not None and time.monotonic() > deadline:
+                text = "the time limit was reached before this clause was judged"
+                answers.append(Answer(clause, config, "unknown", "timeout", text))
             elif fixed is not None:
                 answers.append(Answer(clause, config, fixed[0], fixed[1], fixed[2]))
             elif clause.id == "cr3" and not cr3_known:
-                text = "the file's IRET exits load different values of CR3, so that there is no one reference"
+                text = "the file's IRET exits give no one value of CR3 to compare with"
                 answers.append(Answer(clause, config, "unknown", "approximation", text))
             else:
                 answers.append(_judge(clause, config, condition, paths, exact, solver))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from verifier.isa.machine import rflags
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Bounds, Explorer, Leaf
@@ -16,13 +17,27 @@ from verifier.terms import Term, concrete
 _SYSTEM = ("gs_base", "kernel_gs_base", "fs_base", "cr3", "star", "efer", "ss")
 
 
+@dataclass(frozen=True, slots=True)
+class Imposed:
+    """An instruction whose results the replay has to be told: it has none of its own, or any would do.
+
+    ``call`` is the unique name of a call that was not followed, or "" with
+    the ``registers`` and ``rflags`` that the instruction leaves.
+    """
+
+    address: int
+    call: str = ""
+    registers: tuple[tuple[str, int], ...] = ()
+    rflags: int | None = None
+
+
 @dataclass(slots=True)
 class Trace:
-    """What one machine did: steps for the reader, instruction addresses and calls for the replay."""
+    """What one machine did: steps for the reader, instruction addresses and imposed results for the replay."""
 
     steps: list[Step] = field(default_factory=list)
     addresses: list[int] = field(default_factory=list)
-    calls: list[tuple[int, str]] = field(default_factory=list)
+    imposed: list[Imposed] = field(default_factory=list)
     leaf: Leaf | None = None
 
 
@@ -35,8 +50,10 @@ def follow(
     def observe(decoded: Decoded, before: State, after: State, note: str) -> None:
         trace.addresses.append(decoded.address)
         if note.endswith("returns with anything"):
-            name = _call_name(after, before)
-            trace.calls.append((decoded.address, name))
+            trace.imposed.append(Imposed(decoded.address, call=_call_name(after)))
+        elif _undecided(decoded, after, model):
+            registers = tuple((name, _value(model, after.gprs[name])) for name in GPRS)
+            trace.imposed.append(Imposed(decoded.address, "", registers, model.value(rflags(after))))
         changes = tuple(_changes(before, after, model))
         trace.steps.append(Step(after.shared.locate(decoded), changes, note))
 
@@ -47,7 +64,14 @@ def follow(
     return trace
 
 
-def _call_name(after: State, before: State) -> str:
+def _undecided(decoded: Decoded, after: State, model: Model) -> bool:
+    """Whether the emulator cannot know the result: CR0, CR2 and CR8 are not in it, BSF and BSR of 0 leave anything."""
+    if decoded.mnemonic == "mov-from-cr":
+        return decoded.encoding.modrm(2)[1] in (0, 2, 8)
+    return decoded.mnemonic in ("bsf", "bsr") and model.value(after.get("zf")) == 1
+
+
+def _call_name(after: State) -> str:
     """The unique name of the call that was just replaced by its effect: RAX holds a symbol of it."""
     symbol = after.shared.layout.symbols.of(after.gprs["rax"])
     return symbol.call if symbol is not None else ""

@@ -85,6 +85,8 @@ Observe = Callable[[Decoded, State, State, str], None]
 class Explorer:
     """One exploration.
 
+    ``watch`` may name edges of the static graph; ``crossed`` then has, for each
+    time one is taken, the path condition in front of it and the state behind.
     With ``choose`` a single path is followed: it tells whether a condition
     holds in one concrete machine; ``observe`` then sees each instruction with
     the states before and after.
@@ -109,6 +111,9 @@ class Explorer:
         self.order: Order
         self.loops: dict[int, Loop] = {}
         self._within: tuple[Loop, tuple[int, ...]] | None = None
+        self.watch: Callable[[Explorer], frozenset[tuple[int, int]]] | None = None
+        self.crossed: list[tuple[tuple[Truth, ...], State]] = []
+        self._edges: frozenset[tuple[int, int]] = frozenset()
         self._entered = False
         self._arrivals: list[State] = []
         self._pending: dict[tuple[object, ...], State] = {}
@@ -118,10 +123,23 @@ class Explorer:
 
     def run(self, entry: State) -> Exploration:
         """Explore from ``entry``."""
-        self.order = Order(self.image, entry.address, self._decode)
+        self.order = Order(self.image, entry.address, self.decode)
         self.loops = find_loops(self.order)
+        if self.watch is not None:
+            self._edges = self.watch(self)
         self._push(entry)
         return self._drain()
+
+    def resume(self, state: State) -> Exploration:
+        """Explore from a state of this exploration, apart from it: the same code and bounds, leaves of its own."""
+        other = self._sibling()
+        other._push(state)
+        return other._drain()
+
+    def _sibling(self) -> Explorer:
+        other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
+        other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
+        return other
 
     def _drain(self) -> Exploration:
         while self._heap:
@@ -131,7 +149,8 @@ class Explorer:
                 self._step(state)
         return self.result
 
-    def _decode(self, address: int) -> Decoded:
+    def decode(self, address: int) -> Decoded:
+        """The instruction at an address, decoded once."""
         if address not in self._decoded:
             self._decoded[address] = decode(self.image.code_at(address), address)
         return self._decoded[address]
@@ -168,7 +187,7 @@ class Explorer:
     # One instruction.
 
     def _step(self, state: State) -> None:
-        decoded = self._decode(state.address)
+        decoded = self.decode(state.address)
         state.decoded = decoded
         self.result.steps += 1
         self.result.addresses.add(state.address)
@@ -234,8 +253,7 @@ class Explorer:
 
     def _iterate(self, state: State, loop: Loop) -> list[State] | None:
         """The states that come back to the header of a loop; paths that leave it do not count here."""
-        inner = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
-        inner.order, inner.loops, inner._decoded = self.order, self.loops, self._decoded
+        inner = self._sibling()
         inner._within = (loop, state.calls)
         inner._push(state)
         found = inner._drain()
@@ -456,6 +474,8 @@ class Explorer:
         if self.observe is not None:
             self.observe(decoded, before, state, note)
         state.address = target
+        if (decoded.address, target) in self._edges:
+            self.crossed.append((before.path, state.copy()))
         state.general = frozenset(mark for mark in state.general if self._inside(state, mark))
         self._push(state)
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux-compat
+# EXPECT:   violated cs
+# ORIGIN:   SYSRETL enters 32-bit code (SDM vol. 2B, SYSRET): a 64-bit task must not come here
+#include "exit.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	movl	at_rip(%rsp), %ecx
+	movl	at_rflags(%rsp), %r11d
+	cmpq	%rcx, at_rip(%rsp)	// nothing above 4 GiB
+	jne	slow
+	cmpq	$sel_user_stack, at_ss(%rsp)
+	jne	slow
+	testl	$flag_TF | flag_RF, %r11d
+	jnz	slow
+	fill_all_but rcx, r11, r8, r9, r10, r12, r13, r14, r15
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	xorl	%r10d, %r10d
+	movq	at_rsp(%rsp), %rsp
+	swapgs
+	sysretl
+
+slow:
+	leave_by_iret

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   violated canonical
+# ORIGIN:   Intel SDM vol. 2B, PUSHF and POPF: table of effects at CPL0
+
+// DF is loaded and read back. It is left set: no string instruction follows.
+
+#include "hazard.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	need_all_but_canonical	slow
+	pushq	$0x402
+	popfq
+	pushfq
+	popq	%rax
+	testl	$0x400, %eax
+	jnz	trusted
+	finish_exit

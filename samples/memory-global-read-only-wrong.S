@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   violated canonical on intel:la48 amd:la48
+# ORIGIN:   ELF gABI: .rodata is not writable
+
+// The mask in read-only data is that of 57 bits.
+
+#include "hazard.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	need_all_but_canonical	slow
+	movq	upper_bits(%rip), %rax
+	testq	%rax, %rcx
+	jnz	slow
+	leave_by_sysret
+slow:
+	leave_by_iret
+	.section	.rodata
+	.balign	8
+upper_bits:
+	.quad	-1 << 56

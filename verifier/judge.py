@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Judge one entry: explore from it, find the references, prove every site that it reaches."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from verifier.clauses import IRET_CLAUSES, Clause, of_profile
+from verifier.contract import Contract
+from verifier.counterexample import Setting
+from verifier.lift.decode import Decoded
+from verifier.lift.entry import Entry
+from verifier.lift.entry import build as build_entry
+from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
+from verifier.model import Config, Image, Location, Reason, SiteResult, UserError
+from verifier.obligations import JUDGED, Reference, by_contract, cr3_reference, exit_view
+from verifier.prove import Path, prove_site
+from verifier.references import combined, guard_edges, iret_arms, of_arm
+from verifier.results import site_result
+from verifier.sites import Entrance, sysret_sites
+from verifier.solver import Budget, Solver
+from verifier.terms import land, lnot
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked of every entry of one image.
+
+    ``auto`` takes references from the file's own IRET exit; ``check_iret``
+    judges the IRET exits as well.
+    """
+
+    image: Image
+    contract: Contract
+    profile: str
+    configs: tuple[Config, ...]
+    bounds: Bounds
+    budget: Budget
+    locate: Callable[[Decoded], Location]
+    auto: bool = False
+    check_iret: bool = False
+
+
+@dataclass(slots=True)
+class Clock:
+    """Wall time of each stage in seconds, for -v."""
+
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    since: float = field(default_factory=time.monotonic)
+
+    def lap(self, stage: str) -> None:
+        """Book the time since the last lap to a stage."""
+        now = time.monotonic()
+        self.spent[stage] += now - self.since
+        self.since = now
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What the entries of one image add up to."""
+
+    clock: Clock
+    sites: list[SiteResult] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    statistics: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    reached: set[int] = field(default_factory=set)
+
+
+def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
+    """Add what one entry contributes. Raises UserError("frame-auto", exit code 2) if there is no reference."""
+    contract = _without_slots(task.contract) if task.auto else task.contract
+    entry = build_entry(task.image, contract, start.address, task.locate)
+    solver = Solver(entry.constraints, task.budget)
+    explorer, found = _explore(task, entry, solver)
+    whole.clock.lap("explore")
+    shared = entry.state.shared
+    by_site: dict[int, list[Leaf]] = defaultdict(list)
+    for leaf in found.leaves:
+        if leaf.kind == "exit":
+            whole.reached.add(leaf.decoded.address)
+            if leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq"):
+                by_site[leaf.decoded.address].append(leaf)
+    problems = _problems(found, solver)
+    whole.reasons += problems
+    cr3, assumption = cr3_reference(found.leaves, entry, contract)
+    if assumption is not None:
+        shared.assumptions.add(assumption)
+    setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
+    for address in sorted(by_site):
+        leaves = by_site[address]
+        here = setting
+        if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
+            arms = combined([of_arm(arm) for arm in iret_arms(explorer)], leaves, solver)
+            if arms is None and task.auto:
+                _no_reference(explorer, task, leaves, whole)
+                continue
+            here = replace(setting, cr3_reference=entry.cr3 if arms is None else arms.cr3, found=arms)
+            known = arms is not None
+        else:
+            known = cr3 is not None
+            here = replace(setting, cr3_reference=entry.cr3 if cr3 is None else cr3)
+        try:
+            paths = [_path(here, leaf) for leaf in leaves]
+        except UserError as error:
+            lacking = "add the key to the contract, or choose a contract that has it"
+            whole.reasons.append(Reason("not-modelled-exit", error.message, lacking, leaves[0].location))
+            continue
+        # A solver without the exploration's queries behind it: the two do not influence each other.
+        judge = Solver(entry.constraints, task.budget)
+        clauses = _clauses(task, leaves[0].detail)
+        answers = prove_site(paths, entry, clauses, task.configs, judge, known, task.bounds.deadline)
+        whole.statistics["solver queries"] += judge.statistics.queries
+        whole.clock.lap("prove")
+        site, reasons = site_result(here, start.name, paths, answers, problems)
+        whole.sites.append(site)
+        whole.reasons += reasons
+        whole.clock.lap("explain")
+    if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
+        whole.reasons.append(_nothing_reached(task.image, start, explorer))
+    whole.used |= shared.assumptions
+    if len(shared.layout.used - {"constant"}) > 1:
+        whole.used |= {"regions-disjoint", "image-mapped"}
+    for name, count in (
+        ("instructions", found.steps), ("joins", found.joins), ("forks", found.forks),
+        ("leaves", len(found.leaves)), ("solver queries", solver.statistics.queries),
+    ):  # fmt: skip
+        whole.statistics[name] += count
+
+
+def _clauses(task: Task, kind: str) -> Sequence[Clause]:
+    return IRET_CLAUSES if kind == "iretq" else of_profile(task.profile)
+
+
+def _without_slots(contract: Contract) -> Contract:
+    """The contract for --frame auto: nothing is known of the frame's layout."""
+    registers = tuple((name, "entry" if place == "slot" else place) for name, place in contract.registers)
+    return replace(contract, slots=(), registers=registers)
+
+
+def _path(setting: Setting, leaf: Leaf) -> Path:
+    reference = reference_at(setting, leaf)
+    return Path(leaf, reference, exit_view(leaf.detail, leaf.state, setting.entry, setting.contract, reference))
+
+
+def reference_at(setting: Setting, leaf: Leaf) -> Reference:
+    """What the exit at a leaf is compared with."""
+    if setting.auto and setting.found is not None:
+        return setting.found
+    return by_contract(leaf.state, setting.entry, setting.contract, setting.cr3_reference)
+
+
+def _no_reference(explorer: Explorer, task: Task, leaves: list[Leaf], whole: Judgement) -> None:
+    """--frame auto found no IRET exit that covers this site, or several that disagree."""
+    keys = "[frame] base, [frame.slots] rip cs rflags rsp ss and [registers]"
+    if not iret_arms(explorer):
+        text = f"{task.image.path}: --frame auto: no branch in front of the exit leads to an IRETQ in this file"
+        raise UserError("frame-auto", f"{text}; write a contract with {keys}", 2)
+    text = "--frame auto: the file's IRET exits do not give one reference for every machine that comes here"
+    whole.reasons.append(Reason("approximation", text, f"write a contract with {keys}", leaves[0].location))
+
+
+def _explore(task: Task, entry: Entry, solver: Solver) -> tuple[Explorer, Exploration]:
+    """Explore until no pointer turns out to be a stack after it was used as an unknown one."""
+    layout = entry.state.shared.layout
+    while True:
+        layout.promoted = False
+        layout.symbols.forget_approximations()
+        explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
+        explorer.watch = guard_edges
+        found = explorer.run(entry.state.copy())
+        if not layout.promoted:
+            return explorer, found
+
+
+def _problems(found: Exploration, solver: Solver) -> list[Reason]:
+    """Why the exploration as a whole decides nothing: open leaves, exits without a model, a cover gap."""
+    reasons = [leaf.reason for leaf in found.leaves if leaf.reason is not None]
+    for leaf in found.leaves:
+        if leaf.kind == "exit" and leaf.detail not in (*JUDGED, "iretq"):
+            text = f"{leaf.detail} is reached and has no model yet"
+            reasons.append(Reason("not-modelled-exit", text, "let execution not get here", leaf.location))
+    gap = solver.check(*(lnot(land(*leaf.state.path)) for leaf in found.leaves))
+    if gap != "unsat":
+        text = "the paths found do not cover every state that the contract admits"
+        remedy = "this is a defect of the tool, or the solver gave up: raise --rlimit and report it"
+        reasons.append(Reason("cover-gap", text, remedy))
+    return reasons
+
+
+def _nothing_reached(image: Image, start: Entrance, explorer: Explorer) -> Reason:
+    sites = sysret_sites(image)
+    text = f"no path from {start.name} reaches a SYSRET"
+    if not sites:
+        return Reason("no-sysret", f"{text}: the file has none", "verify the file that holds the exit path")
+    if any(site.address in explorer.order.successors for site in sites):
+        return Reason("vacuous", f"{text}: no machine meets the conditions on the way", "mend the contradicting checks")
+    return Reason("no-sysret", text, "choose another --entry")
+
+
+def unreached(task: Task, whole: Judgement) -> list[Reason]:
+    """Sites that no entry leads to: nothing is known about them."""
+    if any(reason.code in ("no-sysret", "vacuous") for reason in whole.reasons):
+        return []
+    return [
+        Reason(
+            "site-unreached",
+            f"{site.mnemonic} at {site.address:#x} is not reached from any entry given",
+            "name the entry that leads to it with --entry as well",
+            task.locate(site),
+        )
+        for site in sysret_sites(task.image)
+        if site.address not in whole.reached
+    ]
