@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive loop-bound
+# EXPECT:   proved
 # ORIGIN:   Turing, On Computable Numbers, 1937: whether a loop ends
 
 // A delay whose length is a per-CPU variable. Nothing bounds the count, so the
-// paths cannot all be followed to their end.
+// paths cannot all be followed to their end; but whatever the loop changes is
+// loaded again behind it.
 
 #include "exit.h"
 

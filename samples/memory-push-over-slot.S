@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   violated rip, canonical
+# EXPECT:   violated rip
 # ORIGIN:   Intel SDM vol. 2B, PUSH
 
 // RSP goes above the slot of RIP and comes back by a push, before anything is

@@ -5,38 +5,34 @@
 # ORIGIN:   System V AMD64 psABI, 4.4: relocation types
 
 // The kinds of relocation that exit code has: relative and absolute, of 32 and
-// 64 bits, of data, code and sections.
+// 64 bits, of data, code and sections. They all name one word, so that no jump
+// to "trusted" is taken.
 
 #include "hazard.h"
 
 	.globl	exit_to_user
 exit_to_user:
-	cmpl	$0, in_data(%rip)		// PC32
-	cmpl	$0, in_data		// 32S
+	need_all_but_canonical	slow
+	movl	in_data(%rip), %edx		// PC32
+	cmpl	in_data, %edx		// 32S
+	jne	trusted
 	movq	$in_data, %rax		// 32S
-	movl	in_data(%rip), %edx
 	cmpl	%edx, (%rax)
-	jne	never
-	movabsq	$in_data, %rax		// 64
-	cmpl	%edx, (%rax)
-	jne	never
+	jne	trusted
+	movabsq	$in_data, %rsi		// 64
+	cmpl	%edx, (%rsi)
+	jne	trusted
 	leaq	in_data+4(%rip), %rax		// PC32 with an addend
 	cmpl	%edx, -4(%rax)
-	jne	never
+	jne	trusted
 	movq	pointer(%rip), %rax		// 64 in read-only data
 	cmpl	%edx, (%rax)
-	jne	never
+	jne	trusted
 	call	helper		// PLT32
-	jmp	tests
-	.section	.text.tests, "ax"
-tests:
-	need_everything	slow
-	leave_by_sysret
-slow:
-	leave_by_iret
-never:
-	xorl	%ecx, %ecx
-	leave_by_sysret
+	jmp	elsewhere		// PC32 to another section
+	.section	.text.elsewhere, "ax"
+elsewhere:
+	finish_exit
 	.section	.text.helper, "ax"
 	.globl	helper
 helper:

@@ -4,22 +4,17 @@
 # EXPECT:   proved
 # ORIGIN:   Landi, Undecidability of Static Analysis, 1992: aliasing
 
-// A word that was stored through a pointer is read back through the same one,
-// before the tests.
+// A word that was stored through a pointer is read back through the same one.
+// Another offset from it is another word: the jump is never taken.
 
 #include "hazard.h"
 
 	.globl	exit_to_user
 exit_to_user:
+	need_all_but_canonical	slow
 	movq	$1, 8(%rdi)
 	movq	$0, (%rdi)
+	need_all_but_canonical	slow
 	cmpq	$1, 8(%rdi)
-	jne	bad
-	need_everything	slow
-	leave_by_sysret
-slow:
-	leave_by_iret
-bad:
-	xorl	%ecx, %ecx
-	xorl	%r11d, %r11d
-	leave_by_sysret
+	jne	trusted
+	finish_exit

@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"assemble", "assumptions", "clauses", "image", "lift", "options", "replay", "report"}),
     frozenset({"explain", "listing", "minimise", "obligations", "sites", "trace"}),
     frozenset({"confirm", "prove"}),
-    frozenset({"counterexample", "references"}),
+    frozenset({"counterexample", "references", "thunks"}),
     frozenset({"results"}),
     frozenset({"judge"}),
     frozenset({"pipeline"}),

@@ -55,6 +55,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "A call that is not followed does not write what the analysed code pushed below the frame.",
         "System V AMD64 psABI, 3.2.2: a callee owns the stack below its return address only",
     ),
+    "thunks": (
+        "The external thunks that the contract names do what they stand for: RET, or a jump through a register.",
+        "the contract, [thunks]",
+    ),
     "calls-indirect": (
         "An indirect call with an unknown target goes to a function that keeps to the ABI.",
         "the code that sets the target",

@@ -83,8 +83,18 @@ def _main(words: list[str]) -> int:
         return USAGE
     outputs = _outputs(parsed.format, parsed.paths)
     options = from_namespace(parsed)
-    reports = [_verify(path, options) for path in parsed.paths]
-    return _deliver(reports, outputs, parsed)
+    reports: list[FileReport] = []
+    for path in parsed.paths:
+        reports.append(_verify(path, options))
+        if _interrupted(reports[-1]):
+            break
+    status = _deliver(reports, outputs, parsed)
+    return INTERRUPTED if _interrupted(reports[-1]) else status
+
+
+def _interrupted(report: FileReport) -> bool:
+    """Whether Ctrl-C ended the run within this file: what is known is written, and the status is 130."""
+    return any(reason.code == "interrupted" for reason in report.reasons)
 
 
 def _verify(path: str, options: Options) -> FileReport:
@@ -326,4 +336,4 @@ def _explain(words: Sequence[str]) -> int:
     parser.add_argument("ids", nargs="*", metavar="ID", help="for example canonical, gpr.rax, no-sysret or 3")
     parsed = parser.parse_args(words)
     width = min(_width(sys.stdout), PIPE_WIDTH)
-    return _print(explain(parsed.ids, dict.fromkeys((*CLAUSES, *IRET_CLAUSES)), max(width, 40)))
+    return _print(explain(parsed.ids, tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES))), max(width, 40)))

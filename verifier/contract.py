@@ -96,6 +96,8 @@ class Contract:
     promises: tuple[tuple[str, Fact], ...]
     user32_cs: int | None = None
     sysenter_cs: int | None = None
+    return_thunks: tuple[str, ...] = ()
+    jump_thunk: str = ""
 
     def slot(self, name: str) -> Slot | None:
         """The frame slot of that name."""
@@ -138,12 +140,25 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Every table of the format with the keys it may have; the names of slots are free."""
     yield (
         (),
-        ("name", "title", "source", "frame", "registers", "selectors", "star", "sysenter", *_FACT_TABLES, "promises"),
+        (
+            "name",
+            "title",
+            "source",
+            "frame",
+            "registers",
+            "selectors",
+            "star",
+            "sysenter",
+            "thunks",
+            *_FACT_TABLES,
+            "promises",
+        ),
     )
     yield ("frame",), ("base", "offset", "slots")
     yield ("registers",), ("default", *_RESTORED)
     yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
     yield ("star",), ("base",)
+    yield ("thunks",), ("return", "jump")
     yield ("sysenter",), ("cs",)
     for table in _FACT_TABLES:
         yield (table,), tuple(spec.key for spec in FACTS if spec.table == table)
@@ -223,6 +238,8 @@ def parse_contract(text: str, file: str) -> Contract:
         promises=_promises(top.child("promises")),
         user32_cs=_selector(selectors, "user32_cs") if "user32_cs" in selectors.data else None,
         sysenter_cs=_sysenter_cs(top),
+        return_thunks=_thunks(top, "return"),
+        jump_thunk="".join(_thunks(top, "jump")[:1]),
         **facts,
     )
 
@@ -292,6 +309,12 @@ def _sysenter_cs(top: Table) -> int | None:
     if value & ~3 == 0:
         raise table.fail(f"{hexadecimal(value)} is a null selector; SYSEXIT faults with it", "cs")
     return value
+
+
+def _thunks(top: Table, key: str) -> tuple[str, ...]:
+    if "thunks" not in top.data or key not in top.child("thunks").data:
+        return ()
+    return tuple(top.child("thunks").text(key, "symbols, separated by spaces").split())
 
 
 def _fact(parent: Table, spec: FactSpec) -> Fact:

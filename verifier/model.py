@@ -50,6 +50,10 @@ class Defect(Exception):
 # Image: what the assembler or an ELF file gave us, laid out in one address space.
 
 
+THUNK = "[thunk]"
+"""Section names that begin like this hold code that stands in for an external thunk."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """An allocated section at its address; ``data`` is empty for SHT_NOBITS."""

@@ -32,6 +32,7 @@ from verifier.options import Options, command, from_words, resolve, with_header
 from verifier.sites import entrances
 from verifier.solver import Budget
 from verifier.source import SourceHeader, parse_header
+from verifier.thunks import used, with_thunks
 
 _TRUSTED = ("pyvex", "archinfo", "claripy", "z3-solver", "capstone", "unicorn")
 
@@ -48,11 +49,13 @@ def verify(path: Path, options: Options) -> FileReport:
     contract = load_contract(chosen.contract, path.parent if options.contract is None else None)
     digest = hashlib.sha256(data).hexdigest()
     object_bytes = assemble(path, chosen.include_dirs, chosen.defines) if _is_source(path) else data
-    image = load_object(object_bytes, str(path), digest)
+    image = with_thunks(load_object(object_bytes, str(path), digest), contract)
     clock.lap("assemble")
     deadline = None if chosen.timeout is None else time.monotonic() + chosen.timeout
     budget = Budget(chosen.rlimit or 0, 0 if chosen.timeout is None else max(1, int(chosen.timeout * 1000)))
     whole = Judgement(clock)
+    if used(image):
+        whole.used.add("thunks")
     starts = entrances(image, chosen.entries)
     task = Task(
         image=image,

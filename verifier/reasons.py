@@ -128,6 +128,12 @@ REASONS: tuple[ReasonCode, ...] = (
         "Move the trap in front of the load of RSP.",
     ),
     ReasonCode(
+        "interrupted",
+        "the run was stopped by the user",
+        "Ctrl-C ended the run. Sites that were judged before stand in the report; nothing else is known.",
+        "Run it again.",
+    ),
+    ReasonCode(
         "promise-missing",
         "the contract does not vouch for a fact of boot time",
         "A setup clause speaks of state that the exit path does not set; the contract has to say who does.",

@@ -23,7 +23,7 @@ from verifier.lift.loops import Loop, Mark, find_loops, generalise
 from verifier.lift.memory import linear, made_up
 from verifier.lift.order import Order
 from verifier.lift.state import State, Trap
-from verifier.model import Defect, Image, Location, Reason
+from verifier.model import THUNK, Defect, Image, Location, Reason
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot
 
@@ -413,6 +413,10 @@ class Explorer:
         return found
 
     def _open_target(self, before: State, successor: vex.Successor, state: State, decoded: Decoded) -> None:
+        if successor.jump == "jump" and state.calls and self._is_thunk(decoded):
+            state.shared.assumptions.add("calls-indirect")
+            self._tail_call(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
+            return
         if successor.jump == "call":
             state.shared.assumptions.add("calls-indirect")
             self._havoc(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
@@ -431,6 +435,11 @@ class Explorer:
         text = f"{decoded.text}: the target is not a constant here"
         self._problem(state, decoded, "unresolved-jump", text, "make the target a constant, or jump directly")
 
+    def _is_thunk(self, decoded: Decoded) -> bool:
+        """Whether the instruction stands in for an external thunk (see ``verifier.thunks``)."""
+        section = self.image.section_at(decoded.address)
+        return section is not None and section.name.startswith(THUNK)
+
     def _go(self, before: State, successor: vex.Successor, state: State, target: int, decoded: Decoded) -> None:
         section = self.image.section_at(target)
         inside = section is not None and section.executable
@@ -442,12 +451,14 @@ class Explorer:
                     self._problem(state, decoded, "state-limit", text, "verify a smaller part")
                     return
                 state.calls = (*state.calls, decoded.next)
+                state.call_slots = (*state.call_slots, linear(state.gprs["rsp"]))
             case "call" if not inside:
                 name = external.name if external is not None else f"{target:#x}"
                 self._havoc(before, state, name, decoded)
                 return
-            case "return" if state.calls and state.calls[-1] == target:
-                state.calls = state.calls[:-1]
+            case "jump" if external is not None and state.calls:
+                self._tail_call(before, state, external.name, decoded)
+                return
         if external is not None:
             state.shared.assumptions.add("leaves-analysed-code")
             self._leaf("external", external.name, state, decoded)
@@ -457,16 +468,28 @@ class Explorer:
         else:
             self._arrive(before, state, target, decoded, _note(successor, decoded, target))
 
-    def _havoc(self, before: State, state: State, callee: str, decoded: Decoded) -> None:
+    def _tail_call(self, before: State, state: State, callee: str, decoded: Decoded) -> None:
+        """A jump out of a followed function: the callee returns to the function's caller."""
+        back = concrete(state.memory.load(state.gprs["rsp"], 8))
+        if back is None or back not in state.calls:
+            text = f"{decoded.text}: {callee} returns to an address that is not known here"
+            self._problem(state, decoded, "unresolved-jump", text, "call it instead of jumping to it")
+            return
+        self._havoc(before, state, callee, decoded, back)
+
+    def _havoc(self, before: State, state: State, callee: str, decoded: Decoded, back: int | None = None) -> None:
+        """A call that is not followed; it returns behind the call, or to ``back`` after a tail call."""
         state.address = decoded.address
         state.decoded = decoded
         calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
-        self._arrive(before, state, decoded.next, decoded, f"{callee} returns with anything")
+        target = decoded.next if back is None else back
+        self._arrive(before, state, target, decoded, f"{callee} returns with anything")
 
     def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
         state.decoded = decoded
         self._carve(before, state)
         window.boundary(state)
+        _leave_calls(state)
         # A trap flag that was set when an instruction began traps when it has completed (SDM vol. 3B, 18.3.1.4).
         stepping = eq(before.system["tf"], 1)
         if decided(stepping) is not False and not self._split(state, Trap(stepping, "#DB: TF is set at CPL0"), decoded):
@@ -499,6 +522,16 @@ class Explorer:
         distance = as_term(old, 64) - new
         if self.solver.check(*state.path, distance.UGT(MAX_CARVED)) == "unsat":
             window.carve(state, old, new)
+
+
+def _leave_calls(state: State) -> None:
+    """Forget calls whose return address RSP has moved above: they have returned, or were never meant to."""
+    root, offset = linear(state.gprs["rsp"])
+    while state.call_slots:
+        slot_root, slot_offset = state.call_slots[-1]
+        if slot_root is not root or offset <= slot_offset:
+            return
+        state.calls, state.call_slots = state.calls[:-1], state.call_slots[:-1]
 
 
 def before_exit(before: State, after: State) -> State:

@@ -85,8 +85,8 @@ class State:
     """One symbolic machine state; it implements ``verifier.isa.machine.Machine``."""
 
     __slots__ = (
-        "address", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "general", "gprs", "memory",
-        "path", "released", "shadowed", "shared", "system", "traps", "visits", "window",
+        "address", "call_slots", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "general", "gprs",
+        "memory", "path", "released", "shadowed", "shared", "system", "traps", "visits", "window",
     )  # fmt: skip
 
     def __init__(self, shared: Shared, address: int) -> None:
@@ -100,6 +100,7 @@ class State:
         self.memory = Memory(shared.layout)
         self.path: tuple[Truth, ...] = ()
         self.calls: tuple[int, ...] = ()
+        self.call_slots: tuple[tuple[Term | None, int], ...] = ()
         self.window: Term | None = None
         self.shadowed: Truth = False
         self.events: tuple[Event, ...] = ()
@@ -117,6 +118,7 @@ class State:
         other.gprs, other.system = dict(self.gprs), dict(self.system)
         other.flags, other.cc, other.cc_dirty = self.flags, dict(self.cc), self.cc_dirty
         other.memory, other.path, other.calls = self.memory.copy(), self.path, self.calls
+        other.call_slots = self.call_slots
         other.window, other.shadowed, other.events = self.window, self.shadowed, self.events
         other.released, other.traps = dict(self.released), list(self.traps)
         other.visits, other.decoded = dict(self.visits), self.decoded

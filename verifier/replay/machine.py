@@ -76,6 +76,7 @@ class _Machine:
         self._accesses: tuple[list[tuple[int, MemoryWord]], list[tuple[int, MemoryWord]]] = ([], [])
         self._msrs = {number: value for number, value in request.msrs if number not in _BASES}
         self._calls = iter(request.calls)
+        self._left = False
         self._patches: dict[int, list[tuple[int, int]]] = {}
         for address, bits, value in request.flag_patches:
             self._patches.setdefault(address, []).append((bits, value))
@@ -219,7 +220,7 @@ class _Machine:
         if not (opcode.is_string and self._trace and self._trace[-1] == at):
             self._trace.append(at)
         target = self._execute(opcode)
-        if chosen:
+        if chosen and (not opcode.is_jump or self._left):
             self._apply_effect()
         if target != at or not opcode.is_string:
             self._patch_flags(at)
@@ -264,7 +265,9 @@ class _Machine:
         if opcode.writes_base and not all(self._canonical(uc.msr_read(base)) for base in _BASES[:2]):
             raise _StopError(f"#GP: a segment base is not canonical after {at:#x}")
         target = self._next()
-        if at in self._request.havoc_calls and opcode.is_call:
+        # A jump that leaves the code under test is a tail call: its callee returns to the caller.
+        self._left = opcode.is_jump and not self._image.code_at(target, 1)
+        if at in self._request.havoc_calls and (opcode.is_call or self._left):
             stack = self._register("rsp")
             target = self._load(stack, 8)
             self._write_registers((("rsp", stack + 8),))

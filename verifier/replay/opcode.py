@@ -31,6 +31,13 @@ class Opcode:
         return self.code == (0xE8,) or (self.code == (0xFF,) and self.group == 2)
 
     @property
+    def is_jump(self) -> bool:
+        """A near jump, conditional or not, direct or indirect."""
+        one, two = self.code[0], self.code[-1]
+        direct = one in (0xE9, 0xEB) or 0x70 <= one <= 0x7F or (one == 0x0F and 0x80 <= two <= 0x8F)
+        return direct or (self.code == (0xFF,) and self.group == 4)
+
+    @property
     def is_string(self) -> bool:
         """A string instruction, which a prefix may repeat."""
         return len(self.code) == 1 and self.code[0] in _STRING

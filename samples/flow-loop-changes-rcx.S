@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   inconclusive approximation
+# ORIGIN:   Cousot and Cousot, Abstract Interpretation, POPL 1977: what holds on every turn of a loop
+
+// A loop behind the tests adds to RCX on its second turn and later.
+
+#include "hazard.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	need_everything	slow
+	movq	%gs:0x50, %rdx
+	xorl	%eax, %eax
+1:	cmpl	$4, %eax
+	jb	2f
+	incq	%rcx
+2:	incl	%eax
+	decq	%rdx
+	jnz	1b
+	leave_by_sysret
+slow:
+	leave_by_iret
