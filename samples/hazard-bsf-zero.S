@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive approximation
+# EXPECT:   violated canonical
 # ORIGIN:   Intel SDM vol. 2A, BSF; AMD APM vol. 3, BSF: a source of 0 leaves the destination as it was
 
 // BSF of 0 into a 32-bit register: AMD keeps all 64 bits of it, the manual of
 // Intel says undefined. That a write of 32 bits clears the upper half does not
-// hold here. The emulator does clear it, so nothing is claimed.
+// hold here.
 
 #include "hazard.h"
 

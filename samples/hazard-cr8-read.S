@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive replay-disagrees
+# EXPECT:   violated canonical
 # ORIGIN:   Intel SDM vol. 3A, 11.8.6: CR8 is the task priority
 
-// CR8 may have any value; the prefix that reaches it is REX.R. The emulator is
-// not set up with it, so no run is confirmed.
+// CR8 may have any value; the prefix that reaches it is REX.R.
 
 #include "hazard.h"
 
