@@ -449,6 +449,7 @@ def test_explain_on_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: py
     """The sub-command prints to stdout and ends with 0, for an unknown id with 2."""
     module = ModuleType("verifier.clauses")
     module.CLAUSES = TABLE  # type: ignore[attr-defined]
+    vars(module)["IRET_CLAUSES"] = ()
     monkeypatch.setitem(sys.modules, "verifier.clauses", module)
     assert run("explain", "gpr.rbx", "3") == 0
     out = capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_ctrl_c_reports_what_is_known_and_ends_with_130(
     status = main([sample, "--entry", "exit_to_user", "--entry", "exit_to_user", "--format", "json"])
     output = capsys.readouterr().out
     assert status == 130
-    assert '"interrupted"' in output
+    assert '"stopped"' in output
     assert '"symbol"' in output
 
 

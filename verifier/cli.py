@@ -94,7 +94,7 @@ def _main(words: list[str]) -> int:
 
 def _interrupted(report: FileReport) -> bool:
     """Whether Ctrl-C ended the run within this file: what is known is written, and the status is 130."""
-    return any(reason.code == "interrupted" for reason in report.reasons)
+    return any(reason.code == "stopped" for reason in report.reasons)
 
 
 def _verify(path: str, options: Options) -> FileReport:

@@ -74,7 +74,7 @@ def verify(path: Path, options: Options) -> FileReport:
         whole.reasons += unreached(task, whole)
     except KeyboardInterrupt:
         text = "the run was interrupted; what was found before stands"
-        whole.reasons.append(Reason("interrupted", text, "run it again"))
+        whole.reasons.append(Reason("stopped", text, "run it again"))
     line_of = reader(path, data) if _is_source(path) else (lambda _: "")
     return FileReport(
         input=InputFile(str(path), digest),

@@ -128,7 +128,7 @@ REASONS: tuple[ReasonCode, ...] = (
         "Move the trap in front of the load of RSP.",
     ),
     ReasonCode(
-        "interrupted",
+        "stopped",
         "the run was stopped by the user",
         "Ctrl-C ended the run. Sites that were judged before stand in the report; nothing else is known.",
         "Run it again.",
