@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from verifier.lift.explore import Explorer, Leaf
+from verifier.lift.memory import same_history
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, GPRS
 from verifier.obligations import JUDGED, Reference
@@ -58,7 +59,11 @@ class Arm:
 
 
 def iret_arms(explorer: Explorer) -> tuple[Arm, ...]:
-    """Every IRET exit behind the guards that an exploration crossed, but for those that depend on a callee."""
+    """Every IRET exit behind the guards that an exploration crossed.
+
+    Left out are those that call something first, or store to an unknown
+    address: what they would load is not what the memory holds now.
+    """
     merged: dict[tuple[object, ...], tuple[Truth, State]] = {}
     for path, state in explorer.crossed:
         key = _fingerprint(state)
@@ -66,11 +71,12 @@ def iret_arms(explorer: Explorer) -> tuple[Arm, ...]:
         merged[key] = (lor(merged[key][0], condition) if key in merged else condition, state)
     arms: list[Arm] = []
     for condition, state in merged.values():
-        before = set(state.shared.calls.values())
         start = state.copy()
         start.path = ()
         for leaf in explorer.resume(start).leaves:
-            if leaf.kind == "exit" and leaf.detail == "iretq" and set(leaf.state.shared.calls.values()) == before:
+            # A call that is not followed replaces the history, a store with an unknown address extends it.
+            alike = same_history(leaf.state.memory.history, state.memory.history)
+            if leaf.kind == "exit" and leaf.detail == "iretq" and alike:
                 arms.append(Arm(land(condition, *leaf.state.path), leaf))
     return tuple(arms)
 
