@@ -18,10 +18,13 @@ from verifier.terms import Term, Truth, as_term, eq, lnot
 def place(solver: Solver, query: Sequence[Truth], wishes: Sequence[tuple[Term, int]]) -> list[Truth]:
     """Those equations term = value that the query admits, taken in order."""
     kept: list[Truth] = []
-    for term, value in wishes:
-        wish = eq(term, as_term(value, 64))
-        if solver.check(*query, *kept, wish) == "sat":
-            kept.append(wish)
+    with solver.scope():
+        solver.assume(*query)
+        for term, value in wishes:
+            wish = eq(term, as_term(value, 64))
+            if solver.check(wish) == "sat":
+                solver.assume(wish)
+                kept.append(wish)
     return kept
 
 

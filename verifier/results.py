@@ -9,6 +9,7 @@ from verifier.confirm import confirm
 from verifier.counterexample import Setting, build, concrete_machine
 from verifier.model import ClauseResult, Config, Counterexample, Input, Reason, SiteResult, Status, Verdict
 from verifier.prove import Answer, Path, SiteAnswers
+from verifier.terms import decided
 from verifier.trace import follow
 
 
@@ -91,9 +92,11 @@ def _clause_results(
 def _violations(setting: Setting, identifier: str, answers: list[Answer]) -> list[ClauseResult]:
     """Counterexamples, one for all configurations in which the same machine fails."""
     results: list[ClauseResult] = []
-    found: list[tuple[Counterexample, list[Config]]] = []
+    found: list[tuple[Counterexample, Answer, list[Config]]] = []
     for answer in answers:
-        if any(_fails_too(setting, answer, example, configs) for example, configs in found):
+        same = next((row for row in found if _fails_too(setting, answer, row[0], row[1])), None)
+        if same is not None:
+            same[2].append(answer.config)
             continue
         example = build(setting, answer)
         if example is None or not example.replayed:
@@ -101,16 +104,26 @@ def _violations(setting: Setting, identifier: str, answers: list[Answer]) -> lis
             text = f"replay-disagrees: {note}"
             results.append(ClauseResult(identifier, "unknown", (answer.config,), text, example))
         else:
-            found.append((example, [answer.config]))
-    for example, configs in found:
+            found.append((example, answer, [answer.config]))
+    for example, _, configs in found:
         results.append(ClauseResult(identifier, "violated", tuple(configs), None, example))
     return results
 
 
-def _fails_too(setting: Setting, answer: Answer, example: Counterexample, configs: list[Config]) -> bool:
-    """Whether the same machine fails under this configuration as well; if so it is noted."""
+def _fails_too(setting: Setting, answer: Answer, example: Counterexample, first: Answer) -> bool:
+    """Whether the machine that was found for ``first`` fails under this answer's configuration as well."""
+    alike = len(answer.query) == len(first.query) and all(
+        one is two for one, two in zip(answer.query, first.query, strict=True)
+    )
+    if alike and not _depends_on_cpu(setting, answer):
+        return True
     other = build(setting, answer, example.inputs)
-    if other is None or not other.replayed:
-        return False
-    configs.append(answer.config)
-    return True
+    return other is not None and other.replayed
+
+
+def _depends_on_cpu(setting: Setting, answer: Answer) -> bool:
+    """Whether vendor or paging appear in the query: if not, what fails on one CPU fails on all."""
+    names = {name for truth in answer.query if decided(truth) is None for name in truth.variables}
+    entry = setting.entry
+    deciding = entry.la57.variables | entry.amd.variables | entry.state.system["cr4"].variables
+    return bool(names & deciding)
