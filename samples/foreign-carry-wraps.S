@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: foreign.toml
-# EXPECT:   violated rf, canonical, cs, ss, tf, gpr.rcx, gpr.r11; violated ss-attrs on amd:la48 amd:la57
+# EXPECT:   violated rf, canonical, cs, ss, tf, gpr.rcx, gpr.r11; ss-attrs on amd:la48 amd:la57
 # ORIGIN:   written by mistake: ADC adds the last test to an accumulator that may be all ones, and wraps to 0 (SDM vol. 2A, ADC)
 
 	.intel_syntax noprefix

@@ -125,6 +125,7 @@ class Explorer:
         """Explore from ``entry``."""
         self.order = Order(self.image, entry.address, self.decode)
         self.loops = find_loops(self.order)
+        entry.shared.enumerate_values = self._values
         if self.watch is not None:
             self._edges = self.watch(self)
         self._push(entry)
@@ -135,6 +136,19 @@ class Explorer:
         other = self._sibling()
         other._push(state)
         return other._drain()
+
+    def _values(self, state: State, term: Term) -> tuple[int, ...]:
+        """The values of a 64-bit term on a state's path, sorted; none if there are more than MAX_CASES."""
+        found: list[int] = []
+        while len(found) <= MAX_CASES:
+            others = [lnot(eq(term, as_term(value, 64))) for value in found]
+            answer, model = self.solver.solve(*state.path, *others)
+            if answer == "unsat":
+                return tuple(sorted(found))
+            if model is None:
+                return ()
+            found.append(model.value(term))
+        return ()
 
     def _sibling(self) -> Explorer:
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)

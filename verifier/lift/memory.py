@@ -172,6 +172,13 @@ class Layout:
     promoted: bool = False
     pointers: int = 0
 
+    def is_constant(self, address: int, size: int) -> bool:
+        """Whether these bytes are read-only data of the image."""
+        section = self.image.section_at(address & (2 * _SIGN - 1))
+        if section is None or section.writable or section.executable:
+            return False
+        return (address & (2 * _SIGN - 1)) + size <= section.address + len(section.data)
+
     def external(self, address: int) -> Term | None:
         """The symbolic address if this is a made-up one of an external symbol."""
         for symbol in self.image.symbols:

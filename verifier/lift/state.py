@@ -20,7 +20,7 @@ from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Thunk
 from verifier.lift.memory import Layout, Memory, RegionId, linear
 from verifier.model import Defect, Location
-from verifier.terms import Term, Truth, add, as_term, bits, decided
+from verifier.terms import Term, Truth, add, as_term, bits, decided, eq, select
 
 CC_REGISTERS = ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep")
 EventKind = Literal["irq", "stack", "gs"]
@@ -58,8 +58,11 @@ class Shared:
     """What all states of an exploration share beside the memory layout.
 
     ``user_gs`` is the term of the user's GS base; ``locate`` gives the source
-    position of an address; ``frame_slots`` maps slot names to addresses and offsets;
-    ``ss_arbitrary`` says that a call may leave any SS; ``calls`` names each execution of a call that was not followed.
+    position of an address; ``frame_slots`` maps slot names to addresses and
+    offsets; ``enumerate_values`` lists the values that a term can have on a
+    state's path, or none if there are too many; ``ss_arbitrary`` says that a
+    call may leave any SS; ``calls`` names each execution of a call that was
+    not followed.
     """
 
     layout: Layout
@@ -69,6 +72,7 @@ class Shared:
     ss_arbitrary: bool = False
     assumptions: set[str] = field(default_factory=set)
     calls: dict[Hashable, str] = field(default_factory=dict)
+    enumerate_values: Callable[[State, Term], tuple[int, ...]] | None = None
 
     def call_name(self, name: str, execution: Hashable) -> str:
         """A name for one execution of a call that no other execution has."""
@@ -160,7 +164,24 @@ class State:
         """Read memory, recording what the window clauses want to know."""
         address = as_term(address, 64)
         window.watch(self, address, "reads")
-        return self.memory.load(address, size)
+        found = self._from_table(address, size)
+        return self.memory.load(address, size) if found is None else found
+
+    def _from_table(self, address: Term, size: int) -> Term | None:
+        """A load from a read-only table with an index that has few values here; None if it is no such load."""
+        layout, enumerate_values = self.shared.layout, self.shared.enumerate_values
+        root, offset = linear(address)
+        if root is None or enumerate_values is None or not layout.is_constant(offset, 1):
+            return None
+        places = enumerate_values(self, address)
+        if not places or not all(layout.is_constant(place, size) for place in places):
+            return None
+        *others, last = places
+        value = self.memory.load(as_term(last, 64), size)
+        for place in others:
+            here = self.memory.load(as_term(place, 64), size)
+            value = select(eq(address, as_term(place, 64)), here, value, size * 8)
+        return value
 
     def store(self, address: Term, value: Term, size: int) -> None:
         """Write memory, recording what the window clauses want to know."""
