@@ -28,7 +28,7 @@ WIDTHS = (8, 16, 32, 64)
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """``test`` is the mnemonic of a jump over ``fallen`` to ``taken``; with ``ends`` the taken arm stops the program."""
+    """``test`` is the mnemonic of a jump over ``fallen`` to ``taken``; with ``ends`` ``taken`` comes to HLT."""
 
     test: str
     taken: tuple[Node, ...]
@@ -168,7 +168,7 @@ def part(register: str, width: int) -> str:
     if width == 64:
         return f"%{register}"
     if register[1:].isdigit():
-        return f"%{register}{ {32: 'd', 16: 'w', 8: 'b'}[width]}"
+        return f"%{register}{ {32: 'd', 16: 'w', 8: 'b'}[width] }"
     if width == 8:
         return f"%{register[1]}l" if register.endswith("x") else f"%{register[1:]}l"
     return f"%e{register[1:]}" if width == 32 else f"%{register[1:]}"
@@ -459,6 +459,8 @@ class _Writer:
                 source, register = f"%{self.source.choice('abcd')}h", self.source.choice(_LEGACY)
             else:
                 source = self.value(small)
+            if name == "movs" and source.startswith("%gs:"):
+                source = part(self.register(), small)  # this form is not supported
             name = f"{name}{SUFFIX[small]}{SUFFIX[wide]}"
         self.wrote(register)
         return f"{name} {source}, {part(register, wide)}"
