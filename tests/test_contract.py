@@ -373,7 +373,7 @@ MORE_INVALID: list[tuple[str, str, str]] = [
         "unknown key without a likely one",
         "zzz = 1\n" + EXAMPLE,
         "unknown key zzz; allowed here: name, title, source, frame, registers, selectors, star, sysenter, thunks, "
-        "entry, calls, user, promises",
+        "patching, entry, calls, user, promises",
     ),
     (
         "unknown key in a fact",

@@ -112,3 +112,11 @@ def test_independent_tests_join(tmp_path: Path, count: int) -> None:
     assert report.verdict == "proved"
     assert statistics["leaves"] == 2
     assert statistics["instructions"] <= 60 + 4 * count
+
+
+def test_code_that_is_patched_at_boot_is_an_assumption() -> None:
+    """A file with a table of patch sites says that it was judged unpatched; a file without one does not."""
+    patched = {one.id for one in verify(SAMPLES / "data-patch-table.S", Options()).assumptions}
+    plain = {one.id for one in verify(SAMPLES / "linux-full-exit.S", Options()).assumptions}
+    assert "unpatched-sites" in patched
+    assert "unpatched-sites" not in plain

@@ -25,6 +25,10 @@ _OURS: dict[str, tuple[str, str]] = {
         "Code and read-only data are what the file holds: nothing patches them at run time.",
         "the file; sites that a kernel patches at boot have to be verified in their patched form",
     ),
+    "unpatched-sites": (
+        "The file has tables of code that is patched at boot; the code is judged as it stands, unpatched.",
+        "nobody: judge the patched forms as well, for example by defining the macros accordingly",
+    ),
     "regions-disjoint": (
         "The frame's stack, the per-CPU area (GS), other kernel stacks and globals do not overlap.",
         "the kernel's memory layout",

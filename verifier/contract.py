@@ -98,6 +98,7 @@ class Contract:
     sysenter_cs: int | None = None
     return_thunks: tuple[str, ...] = ()
     jump_thunk: str = ""
+    patch_sections: tuple[str, ...] = ()
 
     def slot(self, name: str) -> Slot | None:
         """The frame slot of that name."""
@@ -159,6 +160,7 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
     yield ("star",), ("base",)
     yield ("thunks",), ("return", "jump")
+    yield ("patching",), ("sections",)
     yield ("sysenter",), ("cs",)
     for table in _FACT_TABLES:
         yield (table,), tuple(spec.key for spec in FACTS if spec.table == table)
@@ -238,8 +240,9 @@ def parse_contract(text: str, file: str) -> Contract:
         promises=_promises(top.child("promises")),
         user32_cs=_selector(selectors, "user32_cs") if "user32_cs" in selectors.data else None,
         sysenter_cs=_sysenter_cs(top),
-        return_thunks=_thunks(top, "return"),
-        jump_thunk="".join(_thunks(top, "jump")[:1]),
+        return_thunks=_names(top, "thunks", "return"),
+        jump_thunk="".join(_names(top, "thunks", "jump")[:1]),
+        patch_sections=_names(top, "patching", "sections"),
         **facts,
     )
 
@@ -311,10 +314,11 @@ def _sysenter_cs(top: Table) -> int | None:
     return value
 
 
-def _thunks(top: Table, key: str) -> tuple[str, ...]:
-    if "thunks" not in top.data or key not in top.child("thunks").data:
+def _names(top: Table, table: str, key: str) -> tuple[str, ...]:
+    """The words of an optional string in an optional table."""
+    if table not in top.data or key not in top.child(table).data:
         return ()
-    return tuple(top.child("thunks").text(key, "symbols, separated by spaces").split())
+    return tuple(top.child(table).text(key, "names, separated by spaces").split())
 
 
 def _fact(parent: Table, spec: FactSpec) -> Fact:

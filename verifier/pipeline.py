@@ -56,6 +56,8 @@ def verify(path: Path, options: Options) -> FileReport:
     whole = Judgement(clock)
     if used(image):
         whole.used.add("thunks")
+    if any(section.name in contract.patch_sections and section.size for section in image.sections):
+        whole.used.add("unpatched-sites")
     starts = entrances(image, chosen.entries)
     task = Task(
         image=image,
