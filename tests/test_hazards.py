@@ -48,8 +48,8 @@ ROWS: dict[str, str] = {
         zero-extension-cmov sign-extension convert-widths immediate-sign""",
     "carries and the flags that an instruction leaves alone": """carry-chain borrow-mask carry-out carry-kept
         flags-kept neg-carry overflow-signed parity sahf-carry""",
-    "read-modify-write": """cmpxchg-fails cmpxchg-succeeds cmpxchg-byte cmpxchg-accumulator xadd xadd-same xchg-memory bswap
-        push-immediate push-rsp pop-memory leave""",
+    "read-modify-write": """cmpxchg-fails cmpxchg-succeeds cmpxchg-byte cmpxchg-accumulator xadd xadd-same
+        xchg-memory bswap push-immediate push-rsp pop-memory leave""",
     "string instructions and DF": """string-direction string-direction-unknown string-count-zero string-lods
         jump-rcx-zero""",
     "ends that no list of leaves has": "endless solver-limit",
