@@ -151,6 +151,7 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
             "star",
             "sysenter",
             "thunks",
+            "patching",
             *_FACT_TABLES,
             "promises",
         ),
