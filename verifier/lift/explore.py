@@ -11,85 +11,30 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 from verifier.isa.machine import NotModelled
-from verifier.lift import calls, corrections, vex, window
-from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, decode
+from verifier.lift.control import Control
+from verifier.lift.decode import Decoded
 from verifier.lift.flags import UnknownThunk
 from verifier.lift.join import joined, shape
-from verifier.lift.loops import Loop, Mark, find_loops, generalise
-from verifier.lift.memory import linear, made_up
+from verifier.lift.leaves import Bounds, Choose, Exploration, Leaf, Observe
+from verifier.lift.loops import Loop, find_loops, generalise
 from verifier.lift.order import Order
-from verifier.lift.state import State, Trap
-from verifier.model import THUNK, Defect, Image, Location, Reason
+from verifier.lift.state import State
+from verifier.model import Image
 from verifier.solver import Solver
-from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot
+from verifier.terms import Truth, lnot
 
-LeafKind = Literal["exit", "trap", "external", "return", "loop", "problem"]
-MAX_CASES = 16
-"""A computed jump may have this many constant targets."""
-MAX_CARVED = 0x4000
-"""A stack pointer lowered by at most so many bytes is still on its stack."""
+__all__ = ["Bounds", "Exploration", "Explorer", "Leaf"]
+
 OPEN_TURNS = 2
 """A loop is summarised once the branch that leaves it was undecided so often on one path."""
-MAX_DEPTH = 64
-"""Nesting depth of followed calls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds of an exploration; a bound that is hit makes the verdict inconclusive.
-
-    ``visits``: of one instruction on one path. ``unroll``: turns of a loop with
-    a constant trip count before it is summarised like any other. ``open_visits``: of one branch
-    on one path whose outcome is not a constant. ``steps``: instructions in all.
-    ``deadline``: a time.monotonic() instant, or None.
-    """
-
-    visits: int = 4096
-    unroll: int = 512
-    open_visits: int = 40
-    steps: int = 100_000
-    deadline: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """The end of a path: ``state`` is the machine before ``decoded``; ``detail`` names what ended it."""
-
-    kind: LeafKind
-    detail: str
-    decoded: Decoded
-    location: Location
-    state: State
-    reason: Reason | None = None
-
-
-@dataclass(slots=True)
-class Exploration:
-    """Everything that an exploration found."""
-
-    leaves: list[Leaf] = field(default_factory=list)
-    steps: int = 0
-    joins: int = 0
-    forks: int = 0
-    addresses: set[int] = field(default_factory=set)
-
-
-Choose = Callable[[Truth], bool]
-Observe = Callable[[Decoded, State, State, str], None]
-
-
-class Explorer:
+class Explorer(Control):
     """One exploration.
 
-    ``watch`` may name edges of the static graph; ``crossed`` then has, for each
-    time one is taken, the path condition in front of it and the state behind.
-    With ``choose`` a single path is followed: it tells whether a condition
-    holds in one concrete machine; ``observe`` then sees each instruction with
-    the states before and after.
+    ``watch`` may name edges of the static graph, see ``Control.crossed``.
     """
 
     def __init__(
@@ -101,13 +46,7 @@ class Explorer:
         choose: Choose | None = None,
         observe: Observe | None = None,
     ) -> None:
-        self.image = image
-        self.solver = solver
-        self.interrupts_after_call = interrupts_after_call
-        self.bounds = bounds
-        self.choose = choose
-        self.observe = observe
-        self.result = Exploration()
+        super().__init__(image, solver, interrupts_after_call, bounds, choose, observe)
         self.order: Order
         self.loops: dict[int, Loop] = {}
         self._within: tuple[Loop, tuple[int, ...]] | None = None
@@ -119,7 +58,6 @@ class Explorer:
         self._pending: dict[tuple[object, ...], State] = {}
         self._heap: list[tuple[tuple[int, ...], int, tuple[object, ...]]] = []
         self._pushed = 0
-        self._decoded: dict[int, Decoded] = {}
 
     def run(self, entry: State) -> Exploration:
         """Explore from ``entry``."""
@@ -137,19 +75,6 @@ class Explorer:
         other._push(state)
         return other._drain()
 
-    def _values(self, state: State, term: Term) -> tuple[int, ...]:
-        """The values of a 64-bit term on a state's path, sorted; none if there are more than MAX_CASES."""
-        found: list[int] = []
-        while len(found) <= MAX_CASES:
-            others = [lnot(eq(term, as_term(value, 64))) for value in found]
-            answer, model = self.solver.solve(*state.path, *others)
-            if answer == "unsat":
-                return tuple(sorted(found))
-            if model is None:
-                return ()
-            found.append(model.value(term))
-        return ()
-
     def _sibling(self) -> Explorer:
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
@@ -162,12 +87,6 @@ class Explorer:
             if state is not None:
                 self._step(state)
         return self.result
-
-    def decode(self, address: int) -> Decoded:
-        """The instruction at an address, decoded once."""
-        if address not in self._decoded:
-            self._decoded[address] = decode(self.image.code_at(address), address)
-        return self._decoded[address]
 
     def _push(self, state: State) -> None:
         key = shape(state)
@@ -185,20 +104,6 @@ class Explorer:
         if state.path and self.solver.check(*state.path[:-1], lnot(state.path[-1])) == "unsat":
             state.path = state.path[:-1]
         return state
-
-    # Leaves.
-
-    def _leaf(self, kind: LeafKind, detail: str, state: State, decoded: Decoded, reason: Reason | None = None) -> None:
-        location = state.shared.locate(decoded)
-        self.result.leaves.append(Leaf(kind, detail, decoded, location, state, reason))
-
-    def _problem(self, state: State, decoded: Decoded, code: str, text: str, remedy: str) -> None:
-        """A problem leaf, unless no machine gets there."""
-        if self.choose is None and self.solver.check(*state.path) == "unsat":
-            return
-        self._leaf("problem", code, state, decoded, Reason(code, text, remedy, state.shared.locate(decoded)))
-
-    # One instruction.
 
     def _step(self, state: State) -> None:
         decoded = self.decode(state.address)
@@ -274,30 +179,6 @@ class Explorer:
         self.result.steps += found.steps
         return None if any(leaf.kind == "problem" for leaf in found.leaves) else inner._arrivals
 
-    def _exit(self, state: State, decoded: Decoded) -> None:
-        """A leaf at an exit instruction; single-stepping through one is not modelled."""
-        stepping = eq(state.system["tf"], 1)
-        if decided(stepping) is not False:
-            stepped = state.copy()
-            if self._constrain(stepped, stepping, decoded):
-                text = f"{decoded.text}: TF may be set at CPL0 when it executes"
-                self._problem(stepped, decoded, "not-modelled-exit", text, "clear TF before POPFQ")
-            if not self._constrain(state, lnot(stepping), decoded):
-                return
-        self._leaf("exit", decoded.mnemonic, state, decoded)
-
-    def _trap(self, state: State, decoded: Decoded) -> None:
-        """A leaf at UD2, INT3 or HLT; those that the assumptions do not cover are problems as well."""
-        halt = decoded.mnemonic == "hlt"
-        state.shared.assumptions.add("hlt-stops" if halt else "traps-end")
-        self._leaf("trap", decoded.mnemonic, state, decoded)
-        if state.window is not None and not halt:
-            text = f"{decoded.text}: the exception is delivered on the user's stack"
-            self._problem(state, decoded, "trap-on-user-stack", text, "trap before RSP is loaded with the user's value")
-        if halt and decided(eq(state.system["if"], 0)) is not True:
-            text = f"{decoded.text}: an interrupt makes the code behind it run"
-            self._problem(state, decoded, "not-modelled-exit", text, "halt with interrupts disabled")
-
     def _execute(self, state: State, decoded: Decoded) -> None:
         if any(not found.applied for found in self.image.relocations_in(decoded.address, decoded.size)):
             text = f"{decoded.text}: a relocation in it could not be applied"
@@ -317,263 +198,3 @@ class Explorer:
             return
         for successor in self._feasible(successors, decoded):
             self._follow(before, successor, decoded)
-
-    def _names_external(self, decoded: Decoded) -> bool:
-        """Whether the instruction has a part of an external symbol's address as an immediate.
-
-        A whole address is recognised by the lifter and stays symbolic; 8 or 16 bits of one are not.
-        """
-        if decoded.mnemonic in BRANCHES:
-            return False
-        immediate = any(isinstance(operand, ImmediateOperand) for operand in decoded.operands)
-        return immediate and any(
-            found.external and found.size < 4 and found.address + found.size == decoded.next
-            for found in self.image.relocations_in(decoded.address, decoded.size)
-        )
-
-    def _watch_gs(self, state: State, decoded: Decoded) -> None:
-        """Note an access with a GS override while the active base is the user's, however it is indexed."""
-        if decoded.mnemonic in ("lea", "nop"):
-            return
-        if any(isinstance(operand, MemoryOperand) and operand.segment == "gs" for operand in decoded.operands):
-            active = window.same(state.system["gs_base"], state.shared.user_gs)
-            state.record("gs", active, "uses a gs: operand while the user's GS base is active")
-
-    def _effects(self, state: State, decoded: Decoded) -> list[vex.Successor]:
-        self._watch_gs(state, decoded)
-        if decoded.system is not None or corrections.runs_here(decoded):
-            if decoded.system is not None:
-                if decoded.system.step is None:
-                    raise Defect("exits and traps have no step")
-                decoded.system.step(state, decoded.encoding)
-            else:
-                corrections.step(state, decoded)
-            return [vex.Successor(True, as_term(decoded.next, 64), "jump", state)]
-        old = corrections.before(state, decoded)
-        successors = vex.execute(state, decoded)
-        corrections.correct(state, decoded, old)
-        return successors
-
-    def _feasible(self, successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
-        """The successors that some machine takes, their path conditions extended; traps split off."""
-        kept: list[vex.Successor] = []
-        for successor in successors:
-            state = successor.state
-            if not self._constrain(state, successor.condition, decoded):
-                continue
-            traps, state.traps = state.traps, []
-            if all(self._split(state, trap, decoded) for trap in traps):
-                kept.append(successor)
-        if len(kept) > 1:
-            self.result.forks += len(kept) - 1
-        return kept
-
-    def _constrain(self, state: State, condition: Truth, decoded: Decoded) -> bool:
-        """Add a condition to the path; False if no machine meets it."""
-        known = decided(condition)
-        if known is not None:
-            return known
-        if self.choose is not None:
-            if not self.choose(condition):
-                return False
-        else:
-            repeats = state.visits.get(-decoded.address, 0) + 1
-            state.visits[-decoded.address] = repeats
-            if repeats > self.bounds.open_visits:
-                text = f"{decoded.text}: a loop whose trip count is not a constant"
-                self._problem(state, decoded, "loop-bound", text, "bound the loop by a constant")
-                return False
-            if self.solver.check(*state.path, condition) == "unsat":
-                return False
-        state.path = (*state.path, condition)
-        return True
-
-    def _split(self, state: State, trap: Trap, decoded: Decoded) -> bool:
-        """Let the trapping machines end here; False if no other machine goes on."""
-        if trap.condition is False:
-            return True
-        ended = state.copy()
-        if self._constrain(ended, trap.condition, decoded):
-            self._leaf("trap", trap.text, ended, decoded)
-            possible = True
-        else:
-            # A single machine is followed: that another one can fault here is the point of the event.
-            possible = self.choose is not None
-        if possible and state.window is not None:
-            state.record("stack", True, f"can fault while RSP is the user's: {trap.text}")
-        return self._constrain(state, lnot(trap.condition), decoded)
-
-    def _follow(self, before: State, successor: vex.Successor, decoded: Decoded) -> None:
-        for state, target in self._targets(successor, decoded):
-            if target is None:
-                self._open_target(before, successor, state, decoded)
-            else:
-                self._go(before, successor, state, target, decoded)
-
-    def _targets(self, successor: vex.Successor, decoded: Decoded) -> list[tuple[State, int | None]]:
-        """The target of a jump, case by case; None where it is not a constant."""
-        value = concrete(successor.target)
-        value = made_up(successor.target) if value is None else value
-        if value is not None:
-            return [(successor.state, value)]
-        cases = _cases(successor.target, True)
-        if cases is None:
-            return [(successor.state, None)]
-        found: list[tuple[State, int | None]] = []
-        for condition, target in cases:
-            state = successor.state.copy()
-            if self._constrain(state, condition, decoded):
-                found.append((state, target))
-        return found
-
-    def _open_target(self, before: State, successor: vex.Successor, state: State, decoded: Decoded) -> None:
-        if successor.jump == "jump" and state.calls and self._is_thunk(decoded):
-            state.shared.assumptions.add("calls-indirect")
-            self._tail_call(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
-            return
-        if successor.jump == "call":
-            state.shared.assumptions.add("calls-indirect")
-            self._havoc(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
-            return
-        if successor.jump == "return":
-            symbol = state.shared.layout.symbols.of(successor.target)
-            if (
-                symbol is not None
-                and symbol.kind == "memory"
-                and symbol.place is not None
-                and symbol.place.region == "frame-stack"
-            ):
-                state.shared.assumptions.add("leaves-analysed-code")
-                self._leaf("return", "to the caller", before_exit(before, state), decoded)
-                return
-        text = f"{decoded.text}: the target is not a constant here"
-        self._problem(state, decoded, "unresolved-jump", text, "make the target a constant, or jump directly")
-
-    def _is_thunk(self, decoded: Decoded) -> bool:
-        """Whether the instruction stands in for an external thunk (see ``verifier.thunks``)."""
-        section = self.image.section_at(decoded.address)
-        return section is not None and section.name.startswith(THUNK)
-
-    def _go(self, before: State, successor: vex.Successor, state: State, target: int, decoded: Decoded) -> None:
-        section = self.image.section_at(target)
-        inside = section is not None and section.executable
-        external = None if inside else self.image.external_at(target)
-        match successor.jump:
-            case "call" if inside and target != decoded.next:
-                if len(state.calls) >= MAX_DEPTH:
-                    text = f"calls nest more than {MAX_DEPTH} deep"
-                    self._problem(state, decoded, "state-limit", text, "verify a smaller part")
-                    return
-                state.calls = (*state.calls, decoded.next)
-                state.call_slots = (*state.call_slots, linear(state.gprs["rsp"]))
-            case "call" if not inside:
-                name = external.name if external is not None else f"{target:#x}"
-                self._havoc(before, state, name, decoded)
-                return
-            case "jump" if external is not None and state.calls:
-                self._tail_call(before, state, external.name, decoded)
-                return
-        if external is not None:
-            state.shared.assumptions.add("leaves-analysed-code")
-            self._leaf("external", external.name, state, decoded)
-        elif not inside:
-            text = f"{decoded.text}: it leads to {target:#x}, where there is no code"
-            self._problem(state, decoded, "unresolved-jump", text, "include that code, or make it an external symbol")
-        else:
-            self._arrive(before, state, target, decoded, _note(successor, decoded, target))
-
-    def _tail_call(self, before: State, state: State, callee: str, decoded: Decoded) -> None:
-        """A jump out of a followed function: the callee returns to the function's caller."""
-        back = concrete(state.memory.load(state.gprs["rsp"], 8))
-        if back is None or back not in state.calls:
-            text = f"{decoded.text}: {callee} returns to an address that is not known here"
-            self._problem(state, decoded, "unresolved-jump", text, "call it instead of jumping to it")
-            return
-        self._havoc(before, state, callee, decoded, back)
-
-    def _havoc(self, before: State, state: State, callee: str, decoded: Decoded, back: int | None = None) -> None:
-        """A call that is not followed; it returns behind the call, or to ``back`` after a tail call."""
-        state.address = decoded.address
-        state.decoded = decoded
-        calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
-        target = decoded.next if back is None else back
-        self._arrive(before, state, target, decoded, f"{callee} returns with anything")
-
-    def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
-        state.decoded = decoded
-        self._carve(before, state)
-        window.boundary(state)
-        _leave_calls(state)
-        # A trap flag that was set when an instruction began traps when it has completed (SDM vol. 3B, 18.3.1.4).
-        stepping = eq(before.system["tf"], 1)
-        if decided(stepping) is not False and not self._split(state, Trap(stepping, "#DB: TF is set at CPL0"), decoded):
-            return
-        if self.observe is not None:
-            self.observe(decoded, before, state, note)
-        state.address = target
-        if (decoded.address, target) in self._edges:
-            self.crossed.append((before.path, state.copy()))
-        state.general = frozenset(mark for mark in state.general if self._inside(state, mark))
-        self._push(state)
-
-    def _inside(self, state: State, mark: Mark) -> bool:
-        """Whether a state is still in the loop that it was generalised for, or in something called from there."""
-        header, calls = mark
-        deeper = len(state.calls) > len(calls) and state.calls[: len(calls)] == calls
-        return deeper or (state.calls == calls and state.address in self.loops[header].body)
-
-    def _carve(self, before: State, state: State) -> None:
-        """Notice an aligned or otherwise lowered stack pointer that is still on the kernel's stack."""
-        old, new = before.gprs["rsp"], state.gprs["rsp"]
-        if old is new or before.window is not None:
-            return
-        root, _ = linear(new)
-        if root is None or root.hash() in state.shared.layout.known or state.shared.layout.symbols.of(root):
-            return
-        base, _ = linear(old)
-        if base is None or not root.variables & base.variables:
-            return
-        distance = as_term(old, 64) - new
-        if self.solver.check(*state.path, distance.UGT(MAX_CARVED)) == "unsat":
-            window.carve(state, old, new)
-
-
-def _leave_calls(state: State) -> None:
-    """Forget calls whose return address RSP has moved above: they have returned, or were never meant to."""
-    root, offset = linear(state.gprs["rsp"])
-    while state.call_slots:
-        slot_root, slot_offset = state.call_slots[-1]
-        if slot_root is not root or offset <= slot_offset:
-            return
-        state.calls, state.call_slots = state.calls[:-1], state.call_slots[:-1]
-
-
-def before_exit(before: State, after: State) -> State:
-    """The state in front of an instruction that leaves, with the path condition of its successor."""
-    before.path = after.path
-    return before
-
-
-def _note(successor: vex.Successor, decoded: Decoded, target: int) -> str:
-    if successor.jump != "jump":
-        return successor.jump
-    if decoded.kind == "vex" and (decoded.mnemonic.startswith("j") and decoded.mnemonic != "jmp"):
-        return "taken" if target != decoded.next else "not taken"
-    return ""
-
-
-def _cases(target: Term, condition: Truth) -> list[tuple[Truth, int]] | None:
-    """The constant leaves of an if-then-else tree with their conditions, or None if it is no such tree."""
-    found: list[tuple[Truth, int]] = []
-    todo: list[tuple[Term, Truth]] = [(target, condition)]
-    while todo:
-        term, under = todo.pop()
-        value = concrete(term)
-        if value is not None:
-            found.append((under, value))
-        elif term.op == "If" and len(found) + len(todo) < MAX_CASES:
-            chosen, then, otherwise = term.args
-            todo += [(then, land(under, chosen)), (otherwise, land(under, lnot(chosen)))]
-        else:
-            return None
-    return found

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where execution goes behind an instruction: jumps, calls, returns, and what is not followed."""
+
+from __future__ import annotations
+
+from verifier.lift import calls, vex, window
+from verifier.lift.decode import Decoded
+from verifier.lift.loops import Loop, Mark
+from verifier.lift.memory import linear, made_up
+from verifier.lift.state import State, Trap
+from verifier.lift.stepping import MAX_CASES, Stepper
+from verifier.model import THUNK
+from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot
+
+MAX_CARVED = 0x4000
+"""A stack pointer lowered by at most so many bytes is still on its stack."""
+MAX_DEPTH = 64
+"""Nesting depth of followed calls."""
+
+
+class Control(Stepper):
+    """The stepper with control flow; ``_push`` takes the states that go on.
+
+    ``crossed`` has, for each time one of the watched edges is taken, the path
+    condition in front of it and the state behind.
+    """
+
+    loops: dict[int, Loop]
+    crossed: list[tuple[tuple[Truth, ...], State]]
+    _edges: frozenset[tuple[int, int]]
+
+    def _push(self, state: State) -> None:
+        raise NotImplementedError
+
+    def _follow(self, before: State, successor: vex.Successor, decoded: Decoded) -> None:
+        for state, target in self._targets(successor, decoded):
+            if target is None:
+                self._open_target(before, successor, state, decoded)
+            else:
+                self._go(before, successor, state, target, decoded)
+
+    def _targets(self, successor: vex.Successor, decoded: Decoded) -> list[tuple[State, int | None]]:
+        """The target of a jump, case by case; None where it is not a constant."""
+        value = concrete(successor.target)
+        value = made_up(successor.target) if value is None else value
+        if value is not None:
+            return [(successor.state, value)]
+        cases = _cases(successor.target, True)
+        if cases is None:
+            return [(successor.state, None)]
+        found: list[tuple[State, int | None]] = []
+        for condition, target in cases:
+            state = successor.state.copy()
+            if self._constrain(state, condition, decoded):
+                found.append((state, target))
+        return found
+
+    def _open_target(self, before: State, successor: vex.Successor, state: State, decoded: Decoded) -> None:
+        if successor.jump == "jump" and state.calls and self._is_thunk(decoded):
+            state.shared.assumptions.add("calls-indirect")
+            self._tail_call(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
+            return
+        if successor.jump == "call":
+            state.shared.assumptions.add("calls-indirect")
+            self._havoc(before, state, f"*{decoded.text.split('*')[-1]}", decoded)
+            return
+        if successor.jump == "return":
+            symbol = state.shared.layout.symbols.of(successor.target)
+            if (
+                symbol is not None
+                and symbol.kind == "memory"
+                and symbol.place is not None
+                and symbol.place.region == "frame-stack"
+            ):
+                state.shared.assumptions.add("leaves-analysed-code")
+                self._leaf("return", "to the caller", before_exit(before, state), decoded)
+                return
+        text = f"{decoded.text}: the target is not a constant here"
+        self._problem(state, decoded, "unresolved-jump", text, "make the target a constant, or jump directly")
+
+    def _is_thunk(self, decoded: Decoded) -> bool:
+        """Whether the instruction stands in for an external thunk (see ``verifier.thunks``)."""
+        section = self.image.section_at(decoded.address)
+        return section is not None and section.name.startswith(THUNK)
+
+    def _go(self, before: State, successor: vex.Successor, state: State, target: int, decoded: Decoded) -> None:
+        section = self.image.section_at(target)
+        inside = section is not None and section.executable
+        external = None if inside else self.image.external_at(target)
+        match successor.jump:
+            case "call" if inside and target != decoded.next:
+                if len(state.calls) >= MAX_DEPTH:
+                    text = f"calls nest more than {MAX_DEPTH} deep"
+                    self._problem(state, decoded, "state-limit", text, "verify a smaller part")
+                    return
+                state.calls = (*state.calls, decoded.next)
+                state.call_slots = (*state.call_slots, linear(state.gprs["rsp"]))
+            case "call" if not inside:
+                name = external.name if external is not None else f"{target:#x}"
+                self._havoc(before, state, name, decoded)
+                return
+            case "jump" if external is not None and state.calls:
+                self._tail_call(before, state, external.name, decoded)
+                return
+        if external is not None:
+            state.shared.assumptions.add("leaves-analysed-code")
+            self._leaf("external", external.name, state, decoded)
+        elif not inside:
+            text = f"{decoded.text}: it leads to {target:#x}, where there is no code"
+            self._problem(state, decoded, "unresolved-jump", text, "include that code, or make it an external symbol")
+        else:
+            self._arrive(before, state, target, decoded, _note(successor, decoded, target))
+
+    def _tail_call(self, before: State, state: State, callee: str, decoded: Decoded) -> None:
+        """A jump out of a followed function: the callee returns to the function's caller."""
+        back = concrete(state.memory.load(state.gprs["rsp"], 8))
+        if back is None or back not in state.calls:
+            text = f"{decoded.text}: {callee} returns to an address that is not known here"
+            self._problem(state, decoded, "unresolved-jump", text, "call it instead of jumping to it")
+            return
+        self._havoc(before, state, callee, decoded, back)
+
+    def _havoc(self, before: State, state: State, callee: str, decoded: Decoded, back: int | None = None) -> None:
+        """A call that is not followed; it returns behind the call, or to ``back`` after a tail call."""
+        state.address = decoded.address
+        state.decoded = decoded
+        calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
+        target = decoded.next if back is None else back
+        self._arrive(before, state, target, decoded, f"{callee} returns with anything")
+
+    def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
+        state.decoded = decoded
+        self._carve(before, state)
+        window.boundary(state)
+        _leave_calls(state)
+        # A trap flag that was set when an instruction began traps when it has completed (SDM vol. 3B, 18.3.1.4).
+        stepping = eq(before.system["tf"], 1)
+        if decided(stepping) is not False and not self._split(state, Trap(stepping, "#DB: TF is set at CPL0"), decoded):
+            return
+        if self.observe is not None:
+            self.observe(decoded, before, state, note)
+        state.address = target
+        if (decoded.address, target) in self._edges:
+            self.crossed.append((before.path, state.copy()))
+        state.general = frozenset(mark for mark in state.general if self._inside(state, mark))
+        self._push(state)
+
+    def _inside(self, state: State, mark: Mark) -> bool:
+        """Whether a state is still in the loop that it was generalised for, or in something called from there."""
+        header, calls = mark
+        deeper = len(state.calls) > len(calls) and state.calls[: len(calls)] == calls
+        return deeper or (state.calls == calls and state.address in self.loops[header].body)
+
+    def _carve(self, before: State, state: State) -> None:
+        """Notice an aligned or otherwise lowered stack pointer that is still on the kernel's stack."""
+        old, new = before.gprs["rsp"], state.gprs["rsp"]
+        if old is new or before.window is not None:
+            return
+        root, _ = linear(new)
+        if root is None or root.hash() in state.shared.layout.known or state.shared.layout.symbols.of(root):
+            return
+        base, _ = linear(old)
+        if base is None or not root.variables & base.variables:
+            return
+        distance = as_term(old, 64) - new
+        if self.solver.check(*state.path, distance.UGT(MAX_CARVED)) == "unsat":
+            window.carve(state, old, new)
+
+
+def _leave_calls(state: State) -> None:
+    """Forget calls whose return address RSP has moved above: they have returned, or were never meant to."""
+    root, offset = linear(state.gprs["rsp"])
+    while state.call_slots:
+        slot_root, slot_offset = state.call_slots[-1]
+        if slot_root is not root or offset <= slot_offset:
+            return
+        state.calls, state.call_slots = state.calls[:-1], state.call_slots[:-1]
+
+
+def before_exit(before: State, after: State) -> State:
+    """The state in front of an instruction that leaves, with the path condition of its successor."""
+    before.path = after.path
+    return before
+
+
+def _note(successor: vex.Successor, decoded: Decoded, target: int) -> str:
+    if successor.jump != "jump":
+        return successor.jump
+    if decoded.kind == "vex" and (decoded.mnemonic.startswith("j") and decoded.mnemonic != "jmp"):
+        return "taken" if target != decoded.next else "not taken"
+    return ""
+
+
+def _cases(target: Term, condition: Truth) -> list[tuple[Truth, int]] | None:
+    """The constant leaves of an if-then-else tree with their conditions, or None if it is no such tree."""
+    found: list[tuple[Truth, int]] = []
+    todo: list[tuple[Term, Truth]] = [(target, condition)]
+    while todo:
+        term, under = todo.pop()
+        value = concrete(term)
+        if value is not None:
+            found.append((under, value))
+        elif term.op == "If" and len(found) + len(todo) < MAX_CASES:
+            chosen, then, otherwise = term.args
+            todo += [(then, land(under, chosen)), (otherwise, land(under, lnot(chosen)))]
+        else:
+            return None
+    return found

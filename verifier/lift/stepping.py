@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One instruction on one state: its effect, which successors some machine takes, and where paths end."""
+
+from __future__ import annotations
+
+from verifier.lift import corrections, vex, window
+from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, decode
+from verifier.lift.leaves import Bounds, Choose, Exploration, Leaf, LeafKind, Observe
+from verifier.lift.state import State, Trap
+from verifier.model import Defect, Image, Reason
+from verifier.solver import Solver
+from verifier.terms import Term, Truth, as_term, decided, eq, lnot
+
+MAX_CASES = 16
+"""A computed jump or a table look-up may have this many constant targets."""
+
+
+class Stepper:
+    """What the exploration of one image needs to execute an instruction.
+
+    With ``choose`` a single path is followed: it tells whether a condition
+    holds in one concrete machine; ``observe`` then sees each instruction with
+    the states before and after.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        solver: Solver,
+        interrupts_after_call: str,
+        bounds: Bounds,
+        choose: Choose | None = None,
+        observe: Observe | None = None,
+    ) -> None:
+        self.image = image
+        self.solver = solver
+        self.interrupts_after_call = interrupts_after_call
+        self.bounds = bounds
+        self.choose = choose
+        self.observe = observe
+        self.result = Exploration()
+        self._decoded: dict[int, Decoded] = {}
+
+    def decode(self, address: int) -> Decoded:
+        """The instruction at an address, decoded once."""
+        if address not in self._decoded:
+            self._decoded[address] = decode(self.image.code_at(address), address)
+        return self._decoded[address]
+
+    def _values(self, state: State, term: Term) -> tuple[int, ...]:
+        """The values of a 64-bit term on a state's path, sorted; none if there are more than MAX_CASES."""
+        found: list[int] = []
+        while len(found) <= MAX_CASES:
+            others = [lnot(eq(term, as_term(value, 64))) for value in found]
+            answer, model = self.solver.solve(*state.path, *others)
+            if answer == "unsat":
+                return tuple(sorted(found))
+            if model is None:
+                return ()
+            found.append(model.value(term))
+        return ()
+
+    # Leaves.
+
+    def _leaf(self, kind: LeafKind, detail: str, state: State, decoded: Decoded, reason: Reason | None = None) -> None:
+        location = state.shared.locate(decoded)
+        self.result.leaves.append(Leaf(kind, detail, decoded, location, state, reason))
+
+    def _problem(self, state: State, decoded: Decoded, code: str, text: str, remedy: str) -> None:
+        """A problem leaf, unless no machine gets there."""
+        if self.choose is None and self.solver.check(*state.path) == "unsat":
+            return
+        self._leaf("problem", code, state, decoded, Reason(code, text, remedy, state.shared.locate(decoded)))
+
+    def _exit(self, state: State, decoded: Decoded) -> None:
+        """A leaf at an exit instruction; single-stepping through one is not modelled."""
+        stepping = eq(state.system["tf"], 1)
+        if decided(stepping) is not False:
+            stepped = state.copy()
+            if self._constrain(stepped, stepping, decoded):
+                text = f"{decoded.text}: TF may be set at CPL0 when it executes"
+                self._problem(stepped, decoded, "not-modelled-exit", text, "clear TF before POPFQ")
+            if not self._constrain(state, lnot(stepping), decoded):
+                return
+        self._leaf("exit", decoded.mnemonic, state, decoded)
+
+    def _trap(self, state: State, decoded: Decoded) -> None:
+        """A leaf at UD2, INT3 or HLT; those that the assumptions do not cover are problems as well."""
+        halt = decoded.mnemonic == "hlt"
+        state.shared.assumptions.add("hlt-stops" if halt else "traps-end")
+        self._leaf("trap", decoded.mnemonic, state, decoded)
+        if state.window is not None and not halt:
+            text = f"{decoded.text}: the exception is delivered on the user's stack"
+            self._problem(state, decoded, "trap-on-user-stack", text, "trap before RSP is loaded with the user's value")
+        if halt and decided(eq(state.system["if"], 0)) is not True:
+            text = f"{decoded.text}: an interrupt makes the code behind it run"
+            self._problem(state, decoded, "not-modelled-exit", text, "halt with interrupts disabled")
+
+    # One instruction.
+
+    def _names_external(self, decoded: Decoded) -> bool:
+        """Whether the instruction has a part of an external symbol's address as an immediate.
+
+        A whole address is recognised by the lifter and stays symbolic; 8 or 16 bits of one are not.
+        """
+        if decoded.mnemonic in BRANCHES:
+            return False
+        immediate = any(isinstance(operand, ImmediateOperand) for operand in decoded.operands)
+        return immediate and any(
+            found.external and found.size < 4 and found.address + found.size == decoded.next
+            for found in self.image.relocations_in(decoded.address, decoded.size)
+        )
+
+    def _watch_gs(self, state: State, decoded: Decoded) -> None:
+        """Note an access with a GS override while the active base is the user's, however it is indexed."""
+        if decoded.mnemonic in ("lea", "nop"):
+            return
+        if any(isinstance(operand, MemoryOperand) and operand.segment == "gs" for operand in decoded.operands):
+            active = window.same(state.system["gs_base"], state.shared.user_gs)
+            state.record("gs", active, "uses a gs: operand while the user's GS base is active")
+
+    def _effects(self, state: State, decoded: Decoded) -> list[vex.Successor]:
+        self._watch_gs(state, decoded)
+        if decoded.system is not None or corrections.runs_here(decoded):
+            if decoded.system is not None:
+                if decoded.system.step is None:
+                    raise Defect("exits and traps have no step")
+                decoded.system.step(state, decoded.encoding)
+            else:
+                corrections.step(state, decoded)
+            return [vex.Successor(True, as_term(decoded.next, 64), "jump", state)]
+        old = corrections.before(state, decoded)
+        successors = vex.execute(state, decoded)
+        corrections.correct(state, decoded, old)
+        return successors
+
+    def _feasible(self, successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
+        """The successors that some machine takes, their path conditions extended; traps split off."""
+        kept: list[vex.Successor] = []
+        for successor in successors:
+            state = successor.state
+            if not self._constrain(state, successor.condition, decoded):
+                continue
+            traps, state.traps = state.traps, []
+            if all(self._split(state, trap, decoded) for trap in traps):
+                kept.append(successor)
+        if len(kept) > 1:
+            self.result.forks += len(kept) - 1
+        return kept
+
+    def _constrain(self, state: State, condition: Truth, decoded: Decoded) -> bool:
+        """Add a condition to the path; False if no machine meets it."""
+        known = decided(condition)
+        if known is not None:
+            return known
+        if self.choose is not None:
+            if not self.choose(condition):
+                return False
+        else:
+            repeats = state.visits.get(-decoded.address, 0) + 1
+            state.visits[-decoded.address] = repeats
+            if repeats > self.bounds.open_visits:
+                text = f"{decoded.text}: a loop whose trip count is not a constant"
+                self._problem(state, decoded, "loop-bound", text, "bound the loop by a constant")
+                return False
+            if self.solver.check(*state.path, condition) == "unsat":
+                return False
+        state.path = (*state.path, condition)
+        return True
+
+    def _split(self, state: State, trap: Trap, decoded: Decoded) -> bool:
+        """Let the trapping machines end here; False if no other machine goes on."""
+        if trap.condition is False:
+            return True
+        ended = state.copy()
+        if self._constrain(ended, trap.condition, decoded):
+            self._leaf("trap", trap.text, ended, decoded)
+            possible = True
+        else:
+            # A single machine is followed: that another one can fault here is the point of the event.
+            possible = self.choose is not None
+        if possible and state.window is not None:
+            state.record("stack", True, f"can fault while RSP is the user's: {trap.text}")
+        return self._constrain(state, lnot(trap.condition), decoded)
