@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   violated canonical
+# EXPECT:   proved
 # ORIGIN:   System V AMD64 psABI, 3.2.3: a pointer argument lets the callee write what it points to
 
 // The address of a word on the own stack is passed to a function of another

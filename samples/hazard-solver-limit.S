@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive cover-gap
+# EXPECT:   inconclusive solver-unknown
 # ARGS:     --rlimit 1
 # ORIGIN:   a solver that gives up has said nothing
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive replay-disagrees
+# EXPECT:   inconclusive unresolved-store
 # ORIGIN:   Intel SDM vol. 2A, CMOVcc
 
 // The pointer is one of two, the saved RIP or a word below it. The store counts

@@ -45,7 +45,7 @@ class Clause:
     def cause(self, view: ExitView) -> str:
         """One sentence on why a machine violates the clause; the failing clause's view is given."""
         if self.id == "gs" and view.gs_access is not False:
-            return "memory is accessed through the user's GS base"
+            return "the kernel uses, or may use, the user's GS base"
         text = self.failure or self.title
         name = {"sysexitq": "SYSEXIT", "sysexitl": "SYSEXIT", "iretq": "IRET"}.get(view.kind, "SYSRET")
         return text.replace("SYSRET", name)
@@ -194,7 +194,7 @@ CLAUSES: tuple[Clause, ...] = (
     ),
     Clause(
         "gs", "safety", "the user's GS base is active and the kernel's is put away",
-        "GS.base is the user's, KERNEL_GS_BASE the kernel's, and no memory was accessed through the user's GS base",
+        "GS.base is the user's, KERNEL_GS_BASE the kernel's; nothing was accessed, called or interrupted on it",
         "A missing or doubled SWAPGS gives user space the kernel's per-CPU pointer, or the kernel a pointer that "
         "the user chose.",
         "CVE-2019-1125 and the BadIRET family (CVE-2014-9322) show what the wrong GS is worth",

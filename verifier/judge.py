@@ -184,9 +184,12 @@ def _problems(found: Exploration, solver: Solver) -> list[Reason]:
             text = f"{leaf.detail} is reached and has no model yet"
             reasons.append(Reason("not-modelled-exit", text, "let execution not get here", leaf.location))
     gap = solver.check(*(lnot(land(*leaf.state.path)) for leaf in found.leaves))
-    if gap != "unsat":
+    if gap == "unknown":
+        text = "the solver could not tell whether the paths found cover every state"
+        reasons.append(Reason("solver-unknown", text, "raise --rlimit or --timeout"))
+    elif gap == "sat":
         text = "the paths found do not cover every state that the contract admits"
-        remedy = "this is a defect of the tool, or the solver gave up: raise --rlimit and report it"
+        remedy = "this is a defect of the tool: report it"
         reasons.append(Reason("cover-gap", text, remedy))
     return reasons
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from verifier.confirm import confirm
 from verifier.counterexample import Setting, build, concrete_machine
 from verifier.model import ClauseResult, Config, Counterexample, Input, Reason, SiteResult, Status, Verdict
-from verifier.prove import Answer, Path, SiteAnswers
+from verifier.prove import Answer, Path, SiteAnswers, exactness
 from verifier.terms import decided
 from verifier.trace import follow
 
@@ -58,6 +58,9 @@ def _witness(
         confirmation = confirm(setting.image, setting.entry, trace, model)
         if confirmation.agrees:
             return inputs, []
+        if exactness(setting.entry.state.shared.layout.symbols):
+            text = "a store whose address is not known may hit what decides here; no machine was confirmed"
+            return None, [Reason("unresolved-store", f"{text}: {confirmation.note}", "make the address follow", where)]
         text = f"the witness that takes this exit was not confirmed: {confirmation.note}"
         return None, [Reason("replay-disagrees", text, "report this", where)]
     text = "every machine that takes this exit rests on an approximation"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from verifier.isa.machine import rflags
-from verifier.lift.decode import Decoded
+from verifier.lift.decode import Decoded, RegisterOperand
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Bounds, Explorer, Leaf
 from verifier.lift.state import State
@@ -65,9 +65,18 @@ def follow(
 
 
 def _undecided(decoded: Decoded, after: State, model: Model) -> bool:
-    """Whether the emulator cannot know the result: CR0, CR2 and CR8 are not in it, BSF and BSR of 0 leave anything."""
+    """Whether the emulator cannot know the result, or is known to get it wrong.
+
+    CR0, CR2 and CR8 are not in it; BSF and BSR of 0 leave anything; after a
+    32-bit CMPXCHG that succeeds it clears the upper half of RAX, which the
+    manual leaves alone (SDM vol. 2A, CMPXCHG: the accumulator is not written).
+    """
     if decoded.mnemonic == "mov-from-cr":
         return decoded.encoding.modrm(2)[1] in (0, 2, 8)
+    if decoded.mnemonic == "cmpxchg":
+        target = decoded.operands[0]
+        width = target.width if isinstance(target, RegisterOperand) else 8 * getattr(target, "size", 0)
+        return width == 32 and model.value(after.get("zf")) == 1
     return decoded.mnemonic in ("bsf", "bsr") and model.value(after.get("zf")) == 1
 
 

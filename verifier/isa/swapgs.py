@@ -19,4 +19,9 @@ def step(machine: Machine, encoding: Encoding) -> None:
     machine.put("kernel_gs_base", active)
 
 
-SWAPGS = Instruction("swapgs", "step", "SDM vol. 2B, SWAPGS", lambda e: e.starts(0x0F, 0x01, 0xF8), 3, step)
+def _matches(encoding: Encoding) -> bool:
+    """0F 01 F8; with an operand-size or repeat prefix it is not in the manual."""
+    return encoding.starts(0x0F, 0x01, 0xF8) and not any(encoding.has(prefix) for prefix in (0x66, 0xF2, 0xF3))
+
+
+SWAPGS = Instruction("swapgs", "step", "SDM vol. 2B, SWAPGS", _matches, 3, step)

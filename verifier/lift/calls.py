@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from verifier.lift import window
 from verifier.lift.flags import ARITHMETIC
 from verifier.lift.memory import RegionId, linear
 from verifier.lift.state import State
@@ -34,6 +35,7 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     call = state.shared.call_name(f"{callee}@{where}", (callee, state.address, count))
     origin = f"call to {callee} at {where}"
     symbols = state.shared.layout.symbols
+    window.watch_kernel_gs(state, True, f"calls {callee} with the user's GS base active")
     state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
     state.memory.havoc(call, origin, _keeps(state))
     for name in CALLER_SAVED:

@@ -77,16 +77,17 @@ def step(state: State, decoded: Decoded) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What ``correct`` needs of the state before: flags, VEX's thunk words, a count in CL or a scanned operand."""
+    """What ``correct`` needs of the state before: flags, VEX's thunk words, a count in CL or a scanned operand, RAX."""
 
     flags: Flags
     cc: dict[str, Term]
     source: Term
+    rax: Term
 
 
 def before(state: State, decoded: Decoded) -> Before:
     """Take down what ``correct`` will need; to be called before VEX's effect."""
-    return Before(state.flags, dict(state.cc), _source(state, decoded))
+    return Before(state.flags, dict(state.cc), _source(state, decoded), state.gprs["rax"])
 
 
 def _source(state: State, decoded: Decoded) -> Term:
@@ -109,6 +110,10 @@ def correct(state: State, decoded: Decoded, old: Before) -> None:
         _shift(state, decoded, old)
     elif mnemonic in _MULTIPLICATIONS:
         state.choose_flags({name: state.fresh(name, 1) for name in ("sf", "zf", "af", "pf")})
+    elif mnemonic == "cmpxchg":
+        # On success the accumulator is not written (SDM vol. 2A, CMPXCHG); VEX writes EAX back and clears the rest.
+        unchanged = eq(state.flags.get("zf"), 1)
+        state.gprs["rax"] = select(unchanged, old.rax, state.gprs["rax"], 64)
     elif mnemonic in _SCANS:
         _scan(state, decoded, old.source)
 

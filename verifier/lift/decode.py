@@ -192,6 +192,9 @@ def _objection(instruction: Any, encoding: Encoding) -> str:
         return "a REX prefix that the CPU ignores, because it is not the last prefix"
     if mnemonic == "lea" and (encoding.has(0x64) or encoding.has(0x65)):
         return "LEA with a segment override, which the CPU ignores"
+    target = instruction.operands[0] if instruction.operands else None
+    if mnemonic == "cmpxchg" and target is not None and target.type == x86.X86_OP_REG and target.size == 4:
+        return "whether it clears the upper half of an unequal 32-bit register depends on the CPU"
     if encoding.has(0x67):
         return "the address-size prefix is not modelled"
     if mnemonic in BRANCHES and encoding.has(0x66):

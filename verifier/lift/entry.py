@@ -81,7 +81,10 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
         )
         for slot in contract.slots
     )
-    state = State(Shared(layout, user_gs, locate, slots, contract.ss_descriptor.value == "any"), address)
+    state = State(
+        Shared(layout, user_gs, locate, slots, contract.ss_descriptor.value == "any", contract.gs.value == "kernel"),
+        address,
+    )
     state.gprs, state.system = gprs, system
     state.cc = opaque_cc()
     arithmetic = {name: symbols.make(f"rflags.{name.upper()}", 1, "machine") for name in ARITHMETIC}

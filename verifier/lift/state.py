@@ -61,7 +61,8 @@ class Shared:
     position of an address; ``frame_slots`` maps slot names to addresses and
     offsets; ``enumerate_values`` lists the values that a term can have on a
     state's path, or none if there are too many; ``ss_arbitrary`` says that a
-    call may leave any SS; ``calls`` names each execution of a call that was
+    call may leave any SS; ``kernel_gs`` that the kernel runs on a GS base of
+    its own; ``calls`` names each execution of a call that was
     not followed.
     """
 
@@ -70,6 +71,7 @@ class Shared:
     locate: Callable[[Decoded], Location]
     frame_slots: tuple[tuple[str, Term, int], ...]
     ss_arbitrary: bool = False
+    kernel_gs: bool = True
     assumptions: set[str] = field(default_factory=set)
     calls: dict[Hashable, str] = field(default_factory=dict)
     enumerate_values: Callable[[State, Term], tuple[int, ...]] | None = None

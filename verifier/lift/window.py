@@ -44,6 +44,13 @@ def watch(state: State, address: Term, verb: str) -> None:
         state.record("stack", True, f"{verb} memory that may fault while RSP is the user's", only)
 
 
+def watch_kernel_gs(state: State, condition: Truth, text: str) -> None:
+    """Note code of the kernel's that runs with the user's GS base: a callee, or an interrupt handler."""
+    if state.shared.kernel_gs:
+        active = same(state.system["gs_base"], state.shared.user_gs)
+        state.record("gs", land(condition, active), text)
+
+
 def _parked(state: State, stack: Term | None) -> bool:
     """Whether RSP was loaded from per-CPU memory or a global: it may be the user's."""
     if stack is None:
@@ -77,8 +84,11 @@ def boundary(state: State) -> None:
     text = "interrupts are enabled behind this instruction"
     if state.window is not None:
         state.record("irq", enabled, text)
-    elif _parked(state, root):
-        state.record("irq", enabled, text, root)
+    else:
+        if _parked(state, root):
+            state.record("irq", enabled, text, root)
+        # An interrupt from CPL 0 does not execute SWAPGS: its handler would run on the user's GS base.
+        watch_kernel_gs(state, enabled, "interrupts are enabled with the user's GS base active")
     state.shadowed = False
 
 
