@@ -14,13 +14,18 @@ from pathlib import Path
 import pytest
 
 from verifier import assumptions
-from verifier.clauses import CLAUSES
+from verifier.assemble import assemble
+from verifier.clauses import CLAUSES, IRET_CLAUSES
 from verifier.cli import COMMANDS, build_parser
+from verifier.image import load_object
 from verifier.isa import INSTRUCTIONS
 from verifier.lift import corrections, decode
+from verifier.options import Options
+from verifier.pipeline import verify
 from verifier.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
 SOUNDNESS = ROOT / "docs" / "soundness.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PAGES = (ROOT / "README.md", ROOT / "samples" / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -28,6 +33,31 @@ WIDTH = 118
 
 MARKED = re.compile(r"(?m)^(<!-- table: (\w+) -->\n)(.*?)(^<!-- end -->)", re.DOTALL)
 FENCED = re.compile(r"(?m)^```\w*\n(.*?)^```$", re.DOTALL)
+
+
+INSTRUCTION_SAMPLES = {
+    "sysretq": "clause-canonical-dropped", "sysretl": "compat-sysretl", "sysexitq": "inconclusive-sysexit",
+    "sysexitl": "compat-sysexit", "iretq": "iret-checked", "iretd": "hazard-iret-16", "eretu": "inconclusive-eretu",
+    "ud2": "form-trap-arm", "int3": "hazard-int3", "hlt": "hazard-hlt", "swapgs": "clause-gs-twice",
+    "cli": "sti-cli", "sti": "sti-shadow", "pushfq": "hazard-pushfq-if", "popfq": "hazard-popfq-tf",
+    "mov-from-cr": "hazard-cr3-truncated", "mov-to-cr": "clause-cr3-forgotten", "rdmsr": "hazard-rdmsr-after-wrmsr",
+    "wrmsr": "hazard-wrmsr-kernel-gs", "rdfs/gsbase": "hazard-swapgs-exchanges",
+    "wrfs/gsbase": "clause-gs-base-written", "mov-to-ss": "clause-ss-attrs", "verw": "linux-verw",
+    "clac": "data-patch-table", "stac": "form-harmless-instructions", "lfence": "flow-rsb-stuffing", "mfence": "",
+    "sfence": "", "endbr64": "form-harmless-instructions", "pause": "flow-loop-waits",
+}  # fmt: skip
+"""A sample that has the instruction on a path, or nothing."""
+
+ASSUMPTION_SAMPLES = {
+    "entry-cpl0": "hazard-entry-flags", "no-concurrent-writes": "data-writable", "code-constant": "data-read-only",
+    "unpatched-sites": "data-patch-table", "regions-disjoint": "memory-per-cpu-store",
+    "stack-pointers": "memory-trampoline", "image-mapped": "memory-global-writable", "layout": "memory-relocations",
+    "calls-abi": "call-keeps-rbx", "calls-system-state": "hazard-schedule-ss", "calls-own-stack": "hazard-local-passed",
+    "thunks": "flow-return-thunk", "calls-indirect": "call-indirect", "leaves-analysed-code": "form-slow-elsewhere",
+    "traps-end": "hazard-int3", "no-fault-resume": "memory-unknown-load", "cr3-valid": "clause-cr3-forgotten",
+    "ss-selector-flat": "clause-ss-attrs", "hlt-stops": "hazard-hlt", "cr3-no-iret-exit": "form-slow-elsewhere",
+}  # fmt: skip
+"""A sample whose report lists the assumption."""
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -77,12 +107,15 @@ def generated(name: str) -> str:
     """The text of a copied table."""
     match name:
         case "assumptions":
-            rows = ((f"`{key}`", text, source) for key, (text, source) in assumptions._OURS.items())
-            return table(("id", "text", "who vouches for it"), rows)
-        case "instructions":
-            return table(
-                ("instruction", "kind", "manual"), ((f"`{one.mnemonic}`", one.kind, one.manual) for one in INSTRUCTIONS)
+            rows = (
+                (f"`{key}`", text, source, ASSUMPTION_SAMPLES[key]) for key, (text, source) in assumptions._OURS.items()
             )
+            return table(("id", "text", "who vouches for it", "listed by"), rows)
+        case "instructions":
+            cases = (
+                (f"`{one.mnemonic}`", one.kind, one.manual, INSTRUCTION_SAMPLES[one.mnemonic]) for one in INSTRUCTIONS
+            )
+            return table(("instruction", "kind", "manual", "sample"), cases)
         case "allowed":
             return allowed()
         case "corrections":
@@ -108,6 +141,28 @@ def test_table_is_the_codes(name: str) -> None:
     assert found[name] == generated(name)
 
 
+@pytest.mark.parametrize("mnemonic", [name for name, sample in INSTRUCTION_SAMPLES.items() if sample])
+def test_instruction_is_in_its_sample(mnemonic: str) -> None:
+    """The sample that the table of instructions names beside one has that instruction in its code."""
+    path = SAMPLES / f"{INSTRUCTION_SAMPLES[mnemonic]}.S"
+    image = load_object(assemble(path), str(path), "")
+    found = set()
+    for section in image.sections:
+        address = section.address
+        while section.executable and address < section.address + len(section.data):
+            decoded = decode.decode(image.code_at(address), address)
+            found.add(decoded.mnemonic)
+            address += max(decoded.size, 1)
+    assert mnemonic in found
+
+
+@pytest.mark.parametrize("identifier", ASSUMPTION_SAMPLES)
+def test_assumption_is_listed_by_its_sample(identifier: str) -> None:
+    """The report on the sample that the table of assumptions names beside one lists it."""
+    report = verify(SAMPLES / f"{ASSUMPTION_SAMPLES[identifier]}.S", Options())
+    assert identifier in {assumption.id for assumption in report.assumptions}
+
+
 def test_every_marked_table_is_tested() -> None:
     """No marked table is left out of the test above."""
     found = [marked[1] for marked in MARKED.findall(SOUNDNESS.read_text(encoding="utf-8"))]
@@ -121,13 +176,21 @@ def test_undefined_flags_have_a_row_for_every_correction() -> None:
 
 
 def test_bounds_are_the_explorers() -> None:
-    """The numbers that docs/soundness.md states for loops, calls, jumps and stacks are the code's."""
-    from verifier.lift.explore import MAX_CARVED, MAX_CASES, MAX_DEPTH, Bounds
+    """The numbers that docs/soundness.md states for loops, calls, jumps, stacks and queries are the code's."""
+    from verifier.lift.control import MAX_CARVED, MAX_DEPTH
+    from verifier.lift.explore import OPEN_TURNS, Bounds
+    from verifier.lift.loops import ROUNDS
+    from verifier.lift.stepping import MAX_CASES
+    from verifier.solver import QUICK
 
     text = " ".join(SOUNDNESS.read_text(encoding="utf-8").split())
     bounds = Bounds()
     assert f"may be met {bounds.open_visits} times on a path, an instruction {bounds.visits} times" in text
     assert f"at most {bounds.steps:,} instructions".replace(",", " ") in text
+    assert f"up to {bounds.unroll} turns" in text
+    assert f"undecided {OPEN_TURNS} times" in text
+    assert f"{ROUNDS} rounds" in text
+    assert f"{QUICK:,} units".replace(",", " ") in text
     assert f"nested to {MAX_DEPTH}" in text
     assert f"may have {MAX_CASES} constant targets" in text
     assert f"at most {MAX_CARVED >> 10} KiB" in text
@@ -136,7 +199,11 @@ def test_bounds_are_the_explorers() -> None:
 def test_named_clauses_and_reasons_exist() -> None:
     """Reason codes and assumption ids that docs/soundness.md names in code quotes are real ones."""
     text = SOUNDNESS.read_text(encoding="utf-8")
-    known = {clause.id for clause in CLAUSES} | {reason.code for reason in REASONS} | set(assumptions._OURS)
+    known = (
+        {clause.id for clause in (*CLAUSES, *IRET_CLAUSES)}
+        | {reason.code for reason in REASONS}
+        | set(assumptions._OURS)
+    )
     known |= {f"contract-{fact.replace('_', '-')}" for fact in assumptions._FACTS}
     known |= {"contract-layout", "contract-cr3", "iret-exit"}
     hyphened = set(re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`", text))
@@ -162,7 +229,7 @@ def test_shown_command_parses(page: str, line: str) -> None:
     """A command that a document shows is one that the program takes, and its samples and contracts exist."""
     words = shlex.split(line, comments=True)[1:]
     if words[0] in COMMANDS:
-        known = {clause.id for clause in CLAUSES} | {reason.code for reason in REASONS} | {"gpr"}
+        known = {clause.id for clause in (*CLAUSES, *IRET_CLAUSES)} | {reason.code for reason in REASONS} | {"gpr"}
         assert set(words[1:]) <= known, f"{page}: {line}"
         return
     parsed = build_parser().parse_args(words)
