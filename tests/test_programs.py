@@ -146,7 +146,8 @@ class Run:
         return self.after[-1] if self.after else self.before
 
 
-_NARROW = frozenset(RegisterOperand(name, 0, 32) for name in GPRS)
+_NARROW = frozenset((RegisterOperand(name, 0, 32),) for name in GPRS)
+"""What stands behind the destination of a 32-bit CMPXCHG."""
 
 
 class WildError(Exception):
@@ -219,24 +220,17 @@ class Emulator:
         return replace(run, end=at)
 
     def _corrected(self, decoded: Decoded, before: Machine) -> Machine:
-        """The machine now, with the registers that a 32-bit CMPXCHG leaves alone.
+        """The machine now, with RAX as a 32-bit CMPXCHG that matches leaves it.
 
-        SDM vol. 2A, CMPXCHG: it writes either the destination or the accumulator. Unicorn 2.1.4 clears
-        the upper half of the other one too; an AMD EPYC keeps it.
+        SDM vol. 2A, CMPXCHG: the accumulator is written only if it differs. Unicorn 2.1.4 clears its
+        upper half in any case; an AMD EPYC keeps it.
         """
         uc = self._uc
         registers = dict(zip(GPRS, map(uc.reg_read, self._numbers), strict=True))
         rflags = uc.reg_read(x86_const.UC_X86_REG_RFLAGS)
-        target = decoded.operands[0] if decoded.operands else None
-        if decoded.mnemonic == "cmpxchg" and decoded.operands[1] in _NARROW:
-            kept = "rax"
-            if not rflags & ZF:
-                kept = target.register if isinstance(target, RegisterOperand) else ""
-            elif isinstance(target, RegisterOperand) and target.register == "rax":
-                kept = ""
-            if kept:
-                registers[kept] = before.registers[kept]
-                uc.reg_write(self._numbers[GPRS.index(kept)], registers[kept])
+        if decoded.mnemonic == "cmpxchg" and rflags & ZF and decoded.operands[1:] in _NARROW:
+            registers["rax"] = before.registers["rax"]
+            uc.reg_write(x86_const.UC_X86_REG_RAX, registers["rax"])
         memory = tuple((start, bytes(uc.mem_read(start, len(data)))) for start, data in before.memory)
         return Machine(registers, rflags, memory)
 
@@ -672,3 +666,18 @@ def test_shrinking_leaves_what_fails() -> None:
     assert shrunk(program, lambda one: "xadd" in one.text).text == "xadd %rax, %rbx\nhlt"
     small = shrunk(program, lambda one: "jz" in one.text and "inc" in one.text)
     assert small.text == "jz 1f\n1:\n2:\ninc %rcx\nhlt"
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        ("movq 8(%rsp), %rax", "cmpxchgl %esi, 8(%rsp)"),
+        ("movq 8(%rsp), %rax", "lock cmpxchgl %esi, 8(%rsp)"),
+    ],
+    ids=["plain", "locked"],
+)
+def test_a_compare_that_matches_leaves_the_accumulator(
+    nodes: tuple[str, ...], contract: Contract, tmp_path: Path
+) -> None:
+    """A 32-bit CMPXCHG that matches keeps all of RAX; VEX and Unicorn clear its upper half."""
+    assert check_alone(Program(nodes), contract, tmp_path, "match").wrong == ()
