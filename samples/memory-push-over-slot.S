@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   violated rip
+# EXPECT:   inconclusive approximation
 # ORIGIN:   Intel SDM vol. 2B, PUSH
 
 // RSP goes above the slot of RIP and comes back by a push, before anything is
-// tested. What is tested then is not the user's RIP any more, which was given
-// up when RSP moved above it.
+// tested. Whether the frame's RIP is now the pushed word or the one that was
+// there when RSP moved above it cannot be told from the code.
 
 #include "hazard.h"
 

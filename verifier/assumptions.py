@@ -30,7 +30,8 @@ _OURS: dict[str, tuple[str, str]] = {
         "nobody: judge the patched forms as well, for example by defining the macros accordingly",
     ),
     "regions-disjoint": (
-        "The frame's stack, the per-CPU area (GS), other kernel stacks and globals do not overlap.",
+        "The frame's stack, the per-CPU area (GS), other kernel stacks and globals do not overlap, and what has "
+        "different names is not the same object.",
         "the kernel's memory layout",
     ),
     "stack-pointers": (

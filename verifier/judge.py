@@ -157,7 +157,10 @@ def _no_reference(explorer: Explorer, task: Task, leaves: list[Leaf], whole: Jud
     """--frame auto found no IRET exit that covers this site, or several that disagree."""
     keys = "[frame] base, [frame.slots] rip cs rflags rsp ss and [registers]"
     if not iret_arms(explorer):
-        text = f"{task.image.path}: --frame auto: no branch in front of the exit leads to an IRETQ in this file"
+        text = (
+            f"{task.image.path}: --frame auto: no branch in front of the exit leads to an IRETQ in this file "
+            "without a call or a store with an unknown address on the way"
+        )
         raise UserError("frame-auto", f"{text}; write a contract with {keys}", 2)
     text = "--frame auto: the file's IRET exits do not give one reference for every machine that comes here"
     whole.reasons.append(Reason("approximation", text, f"write a contract with {keys}", leaves[0].location))

@@ -93,7 +93,7 @@ def prove_site(
         found = {solver.check(*path.conditions, condition) for path in paths}
         reach[config] = "sat" if "sat" in found else "unknown" if "unknown" in found else "unsat"
     exact = exactness(entry.state.shared.layout.symbols)
-    open_clauses = _open_clauses(paths, clauses, any_config, solver)
+    open_clauses = _open_clauses(paths, clauses, any_config, solver, cr3_known)
     answers: list[Answer] = []
     for clause, fixed in open_clauses:
         for config, condition in conditions.items():
@@ -105,9 +105,6 @@ def prove_site(
                 answers.append(Answer(clause, config, "unknown", "timeout", text))
             elif fixed is not None:
                 answers.append(Answer(clause, config, fixed[0], fixed[1], fixed[2]))
-            elif clause.id == "cr3" and not cr3_known:
-                text = "the file's IRET exits give no one value of CR3 to compare with"
-                answers.append(Answer(clause, config, "unknown", "approximation", text))
             else:
                 answers.append(_judge(clause, config, condition, paths, exact, solver))
     return SiteAnswers(
@@ -121,14 +118,17 @@ _Fixed = tuple[Status, str, str | None]
 
 
 def _open_clauses(
-    paths: Sequence[Path], clauses: Iterable[Clause], any_config: Truth, solver: Solver
+    paths: Sequence[Path], clauses: Iterable[Clause], any_config: Truth, solver: Solver, cr3_known: bool
 ) -> list[tuple[Clause, _Fixed | None]]:
     """Each clause with its answer for all configurations at once, or None where they differ or it fails."""
     todo: list[tuple[Clause, _Fixed | None]] = []
     conditions: dict[str, list[Truth]] = {}
     for clause in clauses:
         truths = [clause.holds(path.view) for path in paths]
-        if clause.promise and any(clause.id not in path.view.promises for path in paths):
+        if clause.id == "cr3" and not cr3_known:
+            text = "the file's IRET exits give no one value of CR3 to compare with"
+            todo.append((clause, ("unknown", "approximation", text)))
+        elif clause.promise and any(clause.id not in path.view.promises for path in paths):
             text = f"the contract does not vouch for it: add [promises.{clause.id}]"
             todo.append((clause, ("unknown", "promise-missing", text)))
         elif any(truth is None for truth in truths):

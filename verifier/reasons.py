@@ -117,8 +117,9 @@ REASONS: tuple[ReasonCode, ...] = (
     ReasonCode(
         "not-modelled-exit",
         "the path ends in an exit instruction that is not modelled",
-        "SYSRETL, SYSEXIT and ERETU are recognised by their encoding, but their effect is not modelled yet.",
-        "Verify the paths that end in SYSRETQ on their own with --entry.",
+        "ERETU and IRETD are recognised by their encoding, but their effect is not modelled; SYSRETL and SYSEXIT "
+        "need a contract that names their selectors. HLT with interrupts on, and an exit with TF set, are open too.",
+        "Choose a contract that has the selectors, or verify the other paths on their own with --entry.",
     ),
     ReasonCode(
         "trap-on-user-stack",

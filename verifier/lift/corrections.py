@@ -110,8 +110,9 @@ def correct(state: State, decoded: Decoded, old: Before) -> None:
         _shift(state, decoded, old)
     elif mnemonic in _MULTIPLICATIONS:
         state.choose_flags({name: state.fresh(name, 1) for name in ("sf", "zf", "af", "pf")})
-    elif mnemonic == "cmpxchg":
+    elif mnemonic == "cmpxchg" and _width(decoded.operands[0]) == 32:
         # On success the accumulator is not written (SDM vol. 2A, CMPXCHG); VEX writes EAX back and clears the rest.
+        # The destination is memory here: a 32-bit register is rejected, and one of another width may be RAX itself.
         unchanged = eq(state.flags.get("zf"), 1)
         state.gprs["rax"] = select(unchanged, old.rax, state.gprs["rax"], 64)
     elif mnemonic in _SCANS:

@@ -34,7 +34,7 @@ ALLOWED = frozenset(
 """Integer mnemonics that VEX lifts and that our conformance tests cover."""
 
 BRANCHES = CONDITIONAL_JUMPS | {"jmp", "call", "ret", "jrcxz"}
-_STRINGS = frozenset(name for name in ALLOWED if name[:4] in ("movs", "stos", "lods") and len(name) == 5)
+_STRINGS = frozenset(f"{stem}{size}" for stem in ("movs", "stos", "lods") for size in "bwdq")
 _REPEATABLE = frozenset({"movsb", "movsw", "movsd", "movsq", "stosb", "stosw", "stosd", "stosq"})
 
 _SUBREGISTERS: dict[str, tuple[str, int, int]] = {}

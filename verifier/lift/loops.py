@@ -114,7 +114,10 @@ def generalise(state: State, loop: Loop, iterate: Iterate) -> State | None:
 
 
 def _comparable(general: State, arrival: State) -> bool:
-    return general.released.keys() == arrival.released.keys() and general.window is arrival.window
+    """Whether two states differ only in what can be made arbitrary: not in slots, released values or the window."""
+    if general.released.keys() != arrival.released.keys() or general.window is not arrival.window:
+        return False
+    return all(arrival.released[name] is value for name, value in general.released.items())
 
 
 def _difference(general: State, arrival: State) -> Changes:

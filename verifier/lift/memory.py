@@ -114,16 +114,25 @@ def made_up(term: Term) -> int | None:
 def linear(address: Term) -> tuple[Term | None, int]:
     """Split a 64-bit address into root and signed constant offset; root None: it is a constant.
 
-    External symbols count as constants here: their objects are regions of
-    their own wherever they lie.
+    An external symbol that stands alone counts as a constant: its object is a
+    region of its own wherever it lies. Beside anything else it is unknown.
     """
+    root, constant = _split(address, fold=False)
+    if root is not None and made_up(root) is not None:
+        return _split(address, fold=True)
+    return root, constant
+
+
+def _split(address: Term, fold: bool) -> tuple[Term | None, int]:
+    """Root and offset; with ``fold`` external symbols are taken at their made-up addresses."""
     constant = 0
     rest: list[tuple[Term, bool]] = []
     todo: list[tuple[Term, bool]] = [(address, False)]
     while todo:
         term, negated = todo.pop()
         value = concrete(term)
-        value = made_up(term) if value is None else value
+        if value is None and fold:
+            value = made_up(term)
         if value is not None:
             constant += -value if negated else value
         elif term.op == "__add__":
@@ -204,6 +213,12 @@ class Layout:
         found = self.known.get(root.hash())
         if found is not None and offset + 8 > self.ceilings.get(found, offset + 8):
             found = None
+        if found is None:
+            # %gs:NAME: a per-CPU object at its made-up offset in the per-CPU area.
+            base, place = _split(address, fold=True)
+            area = None if base is None or base is root else self.known.get(base.hash())
+            if area is not None and area.kind == "percpu":
+                return area, place
         found = found or self.unknown.get(root.hash())
         if found is None:
             symbol = self.symbols.of(root)

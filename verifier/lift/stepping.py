@@ -148,8 +148,8 @@ class Stepper:
             self.result.forks += len(kept) - 1
         return kept
 
-    def _constrain(self, state: State, condition: Truth, decoded: Decoded) -> bool:
-        """Add a condition to the path; False if no machine meets it."""
+    def _constrain(self, state: State, condition: Truth, decoded: Decoded, branch: bool = True) -> bool:
+        """Add a condition to the path; False if no machine meets it. ``branch``: it decides where a loop goes."""
         known = decided(condition)
         if known is not None:
             return known
@@ -157,7 +157,7 @@ class Stepper:
             if not self.choose(condition):
                 return False
         else:
-            repeats = state.visits.get(-decoded.address, 0) + 1
+            repeats = state.visits.get(-decoded.address, 0) + branch
             state.visits[-decoded.address] = repeats
             if repeats > self.bounds.open_visits:
                 text = f"{decoded.text}: a loop whose trip count is not a constant"
@@ -173,7 +173,7 @@ class Stepper:
         if trap.condition is False:
             return True
         ended = state.copy()
-        if self._constrain(ended, trap.condition, decoded):
+        if self._constrain(ended, trap.condition, decoded, branch=False):
             self._leaf("trap", trap.text, ended, decoded)
             possible = True
         else:
@@ -181,4 +181,9 @@ class Stepper:
             possible = self.choose is not None
         if possible and state.window is not None:
             state.record("stack", True, f"can fault while RSP is the user's: {trap.text}")
-        return self._constrain(state, lnot(trap.condition), decoded)
+        if self._constrain(state, lnot(trap.condition), decoded, branch=False):
+            return True
+        if possible and ended.window is not None:
+            text = f"{decoded.text}: {trap.text}, and the exception is delivered on the user's stack"
+            self._problem(ended, decoded, "trap-on-user-stack", text, "do not fault behind the load of RSP")
+        return False

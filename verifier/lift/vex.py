@@ -229,7 +229,10 @@ class _Evaluation:
                 operation = table().get(expression.op.removeprefix("Iop_"))
                 if operation is None:
                     raise NotModelled(f"it lifts to {expression.op}")
-                return operation(*(self._value(argument) for argument in expression.args))
+                value = operation(*(self._value(argument) for argument in expression.args))
+                # A RIP-relative address is the sum of two constants.
+                plain = all(isinstance(argument, vexpr.Const) for argument in expression.args)
+                return self._external(value) if plain else value
             case vexpr.ITE():
                 chosen = eq(self._value(expression.cond), 1)
                 then, otherwise = self._value(expression.iftrue), self._value(expression.iffalse)
@@ -246,11 +249,15 @@ class _Evaluation:
         size = expression.con.size
         if not isinstance(expression.con.value, int) or size is None:
             raise NotModelled("a constant that is not an integer")
-        if size == 64:
-            external = self.state.shared.layout.external(expression.con.value)
-            if external is not None:
-                return external
-        return as_term(expression.con.value, size)
+        return self._external(as_term(expression.con.value, size))
+
+    def _external(self, value: Term) -> Term:
+        """A constant, or the symbolic address if it is a made-up one of an external symbol."""
+        known = concrete(value)
+        if known is None or value.size() != 64:
+            return value
+        external = self.state.shared.layout.external(known)
+        return value if external is None else external
 
     def _helper(self, expression: Any) -> Term:
         """The three pure helpers that read flags; their thunk must be the state's own."""

@@ -28,9 +28,12 @@ def watch(state: State, address: Term, verb: str) -> None:
     root, _ = linear(address)
     if root is not None:
         state.record("gs", same(root, state.shared.user_gs), f"{verb} memory through the user's GS base")
-    region, _ = state.shared.layout.resolve(address)
-    if region.kind == "below" and region not in _chain(state):
+    region, offset = state.shared.layout.resolve(address)
+    chain = _chain(state)
+    if region.kind == "below" and region not in chain:
         raise NotModelled("it uses the memory of a stack frame that was left")
+    if region in chain[1:] and offset < state.floors.get(region, offset):
+        raise NotModelled("it uses memory that the stack carved out here may overlap")
     stack = linear(state.gprs["rsp"])[0]
     if state.window is not None:
         only = None
@@ -59,25 +62,29 @@ def _parked(state: State, stack: Term | None) -> bool:
     return region is not None and region.kind == "stack"
 
 
-def _chain(state: State) -> set[RegionId]:
-    """The stack that RSP is on, and those that it was carved from."""
+def _chain(state: State) -> list[RegionId]:
+    """The stack that RSP is on, then those that it was carved from."""
     layout = state.shared.layout
     root, _ = linear(state.gprs["rsp"])
     region = None if root is None else layout.known.get(root.hash())
-    found: set[RegionId] = set()
+    found: list[RegionId] = []
     while region is not None:
-        found.add(region)
+        found.append(region)
         region = layout.parents.get(region)
     return found
 
 
-def boundary(state: State) -> None:
-    """Book-keeping at the instruction boundary behind the current instruction."""
+def boundary(state: State) -> str:
+    """Book-keeping at the instruction boundary behind the current instruction.
+
+    Gives what cannot be told, or "": see ``_release``.
+    """
+    problem = ""
     root, offset = linear(state.gprs["rsp"])
     region = _stack_region(state, root)
     if region is not None:
         if region.kind == "frame-stack":
-            _release(state, state.floors.get(region, offset), offset)
+            problem = _release(state, state.floors.get(region, offset), offset)
         state.floors[region] = offset
     state.window = None if region is not None else (root if root is not None else as_term(0, 64))
     enabled = land(eq(state.system["if"], 1), lnot(state.shadowed))
@@ -90,6 +97,7 @@ def boundary(state: State) -> None:
         # An interrupt from CPL 0 does not execute SWAPGS: its handler would run on the user's GS base.
         watch_kernel_gs(state, enabled, "interrupts are enabled with the user's GS base active")
     state.shadowed = False
+    return problem
 
 
 def carve(state: State, old: Term, new: Term) -> None:
@@ -128,18 +136,23 @@ def _stack_region(state: State, root: Term | None) -> RegionId | None:
     return None
 
 
-def _release(state: State, before: int, now: int) -> None:
+def _release(state: State, before: int, now: int) -> str:
     """Slots that RSP has moved above keep their content; lowering RSP makes them live again.
 
-    A push over a released slot does not: it is scratch space by then.
+    A push over a released slot does not: it is scratch space by then. Whether a
+    slot that was overwritten so and is live again counts with its old or its
+    new content cannot be told.
     """
     pushed = state.decoded is not None and state.decoded.mnemonic in _PUSHES
     for name, address, offset in state.shared.frame_slots:
         if offset + 8 <= now:
             if name not in state.released:
                 state.released[name] = state.memory.load(address, 8)
-        elif not pushed and now <= offset < before:
-            state.released.pop(name, None)
+        elif not pushed and now < before and name in state.released:
+            kept = state.released.pop(name)
+            if state.memory.load(address, 8) is not kept:
+                return f"the slot of {name} was popped, overwritten and is part of the frame again"
+    return ""
 
 
 def loaded_from(term: Term, layout: Layout) -> tuple[Symbol, ...]:
