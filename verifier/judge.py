@@ -80,8 +80,9 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
     shared = entry.state.shared
     by_site: dict[int, list[Leaf]] = defaultdict(list)
     for leaf in found.leaves:
-        if leaf.kind == "exit":
+        if leaf.decoded.kind == "exit":
             whole.reached.add(leaf.decoded.address)
+        if leaf.kind == "exit":
             if leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq"):
                 by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, solver)

@@ -131,10 +131,7 @@ class Control(Stepper):
     def _arrive(self, before: State, state: State, target: int, decoded: Decoded, note: str) -> None:
         state.decoded = decoded
         self._carve(before, state)
-        problem = window.boundary(state)
-        if problem:
-            self._problem(state, decoded, "approximation", problem, "leave the frame alone once it is popped")
-            return
+        window.boundary(state)
         _leave_calls(state)
         # A trap flag that was set when an instruction began traps when it has completed (SDM vol. 3B, 18.3.1.4).
         stepping = eq(before.system["tf"], 1)

@@ -39,6 +39,7 @@ def joined(state: State, other: State) -> State:
         merged.flags = Joined(condition, state.flags, other.flags)
         merged.cc = opaque_cc()
     merged.memory = state.memory.joined(other.memory, condition)
+    merged.unclear = state.unclear or other.unclear
     for name in state.released:
         merged.released[name] = _pick(condition, state.released[name], other.released[name], 64)
     merged.shadowed = lor(land(condition, state.shadowed), land(lnot(condition), other.shadowed))

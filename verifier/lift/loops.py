@@ -117,6 +117,8 @@ def _comparable(general: State, arrival: State) -> bool:
     """Whether two states differ only in what can be made arbitrary: not in slots, released values or the window."""
     if general.released.keys() != arrival.released.keys() or general.window is not arrival.window:
         return False
+    if general.unclear != arrival.unclear:
+        return False
     return all(arrival.released[name] is value for name, value in general.released.items())
 
 

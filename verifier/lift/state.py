@@ -92,7 +92,7 @@ class State:
 
     __slots__ = (
         "address", "call_slots", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "general", "gprs",
-        "memory", "path", "released", "shadowed", "shared", "system", "traps", "visits", "window",
+        "memory", "path", "released", "shadowed", "shared", "system", "traps", "unclear", "visits", "window",
     )  # fmt: skip
 
     def __init__(self, shared: Shared, address: int) -> None:
@@ -111,6 +111,7 @@ class State:
         self.shadowed: Truth = False
         self.events: tuple[Event, ...] = ()
         self.released: dict[str, Term] = {}
+        self.unclear = ""
         self.traps: list[Trap] = []
         self.visits: dict[int, int] = {}
         self.decoded: Decoded | None = None
@@ -124,7 +125,7 @@ class State:
         other.gprs, other.system = dict(self.gprs), dict(self.system)
         other.flags, other.cc, other.cc_dirty = self.flags, dict(self.cc), self.cc_dirty
         other.memory, other.path, other.calls = self.memory.copy(), self.path, self.calls
-        other.call_slots = self.call_slots
+        other.call_slots, other.unclear = self.call_slots, self.unclear
         other.window, other.shadowed, other.events = self.window, self.shadowed, self.events
         other.released, other.traps = dict(self.released), list(self.traps)
         other.visits, other.decoded = dict(self.visits), self.decoded

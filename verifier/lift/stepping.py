@@ -82,6 +82,9 @@ class Stepper:
                 self._problem(stepped, decoded, "not-modelled-exit", text, "clear TF before POPFQ")
             if not self._constrain(state, lnot(stepping), decoded):
                 return
+        if state.unclear and self.choose is None and decoded.mnemonic != "iretq":
+            self._problem(state, decoded, "approximation", state.unclear, "leave the frame alone once it is popped")
+            return
         self._leaf("exit", decoded.mnemonic, state, decoded)
 
     def _trap(self, state: State, decoded: Decoded) -> None:

@@ -74,17 +74,13 @@ def _chain(state: State) -> list[RegionId]:
     return found
 
 
-def boundary(state: State) -> str:
-    """Book-keeping at the instruction boundary behind the current instruction.
-
-    Gives what cannot be told, or "": see ``_release``.
-    """
-    problem = ""
+def boundary(state: State) -> None:
+    """Book-keeping at the instruction boundary behind the current instruction."""
     root, offset = linear(state.gprs["rsp"])
     region = _stack_region(state, root)
     if region is not None:
         if region.kind == "frame-stack":
-            problem = _release(state, state.floors.get(region, offset), offset)
+            _release(state, state.floors.get(region, offset), offset)
         state.floors[region] = offset
     state.window = None if region is not None else (root if root is not None else as_term(0, 64))
     enabled = land(eq(state.system["if"], 1), lnot(state.shadowed))
@@ -97,7 +93,6 @@ def boundary(state: State) -> str:
         # An interrupt from CPL 0 does not execute SWAPGS: its handler would run on the user's GS base.
         watch_kernel_gs(state, enabled, "interrupts are enabled with the user's GS base active")
     state.shadowed = False
-    return problem
 
 
 def carve(state: State, old: Term, new: Term) -> None:
@@ -136,12 +131,12 @@ def _stack_region(state: State, root: Term | None) -> RegionId | None:
     return None
 
 
-def _release(state: State, before: int, now: int) -> str:
+def _release(state: State, before: int, now: int) -> None:
     """Slots that RSP has moved above keep their content; lowering RSP makes them live again.
 
     A push over a released slot does not: it is scratch space by then. Whether a
     slot that was overwritten so and is live again counts with its old or its
-    new content cannot be told.
+    new content cannot be told: ``unclear`` says so at the exit.
     """
     pushed = state.decoded is not None and state.decoded.mnemonic in _PUSHES
     for name, address, offset in state.shared.frame_slots:
@@ -151,8 +146,7 @@ def _release(state: State, before: int, now: int) -> str:
         elif not pushed and now < before and name in state.released:
             kept = state.released.pop(name)
             if state.memory.load(address, 8) is not kept:
-                return f"the slot of {name} was popped, overwritten and is part of the frame again"
-    return ""
+                state.unclear = f"the slot of {name} was popped, overwritten and is part of the frame again"
 
 
 def loaded_from(term: Term, layout: Layout) -> tuple[Symbol, ...]:
