@@ -82,9 +82,8 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
     for leaf in found.leaves:
         if leaf.decoded.kind == "exit":
             whole.reached.add(leaf.decoded.address)
-        if leaf.kind == "exit":
-            if leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq"):
-                by_site[leaf.decoded.address].append(leaf)
+        if leaf.kind == "exit" and (leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")):
+            by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, solver)
     whole.reasons += problems
     cr3, assumption = cr3_reference(found.leaves, entry, contract)
