@@ -50,11 +50,6 @@ def eq(left: Term, right: Term) -> Truth:
     return left == right
 
 
-def ne(left: Term, right: Term) -> Truth:
-    """left ≠ right, for two terms of one width."""
-    return left != right
-
-
 def ite(condition: Truth, then: Term, otherwise: Term, width: int) -> Term:
     """``then`` where the condition holds, else ``otherwise``; both are ``width`` bits wide."""
     known = decided(condition)
@@ -132,11 +127,6 @@ def lnot(truth: Truth) -> Truth:
     import claripy
 
     return claripy.Not(truth)
-
-
-def implies(left: Truth, right: Truth) -> Truth:
-    """left ⇒ right."""
-    return lor(lnot(left), right)
 
 
 def bits(value: Term, high: int, low: int) -> Term:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from verifier.contract import Contract
-from verifier.model import GPRS, THUNK, Image, Section, Symbol
+from verifier.isa.encoding import BY_NUMBER
+from verifier.model import THUNK, Image, Section, Symbol
 
 _RET = b"\xc3"
 
@@ -37,14 +38,8 @@ def _code(symbol: Symbol, contract: Contract) -> bytes:
     if symbol.name in contract.return_thunks:
         return _RET
     register = symbol.name.removeprefix(contract.jump_thunk) if contract.jump_thunk else symbol.name
-    if register == symbol.name or register not in GPRS:
+    if register == symbol.name or register not in BY_NUMBER:
         return b""
-    number = _NUMBERS.index(register)
+    number = BY_NUMBER.index(register)
     # JMP r/m64: FF /4 with mod 3; REX.B for R8 to R15 (SDM vol. 2A, JMP).
     return (b"\x41" if number > 7 else b"") + bytes([0xFF, 0xE0 | number & 7])
-
-
-_NUMBERS = (
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-)  # fmt: skip

@@ -10,6 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEGACY_PREFIXES = frozenset({0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x66, 0x67})
+BY_NUMBER: tuple[str, ...] = (
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+)  # fmt: skip
+"""GPR names by encoding number (SDM vol. 2A, table 3-1)."""
+
 MAX_LENGTH = 15
 """Longest legal instruction in bytes (SDM vol. 2A, 2.3.11)."""
 

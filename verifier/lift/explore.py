@@ -109,7 +109,6 @@ class Explorer(Control):
         decoded = self.decode(state.address)
         state.decoded = decoded
         self.result.steps += 1
-        self.result.addresses.add(state.address)
         going = self._loop(state)
         if going is None:
             return

@@ -52,7 +52,6 @@ class Exploration:
     steps: int = 0
     joins: int = 0
     forks: int = 0
-    addresses: set[int] = field(default_factory=set)
 
 
 Choose = Callable[[Truth], bool]

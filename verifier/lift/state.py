@@ -14,6 +14,7 @@ from typing import Literal
 
 import claripy
 
+from verifier.isa.encoding import BY_NUMBER
 from verifier.isa.machine import SYSTEM_REGISTERS, NotModelled
 from verifier.lift import window
 from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
@@ -136,11 +137,11 @@ class State:
 
     def gpr(self, index: int) -> Term:
         """The 64-bit GPR with that encoding number."""
-        return self.gprs[_BY_NUMBER[index]]
+        return self.gprs[BY_NUMBER[index]]
 
     def set_gpr(self, index: int, value: Term) -> None:
         """Write a whole GPR."""
-        self.gprs[_BY_NUMBER[index]] = as_term(value, 64)
+        self.gprs[BY_NUMBER[index]] = as_term(value, 64)
 
     def get(self, name: str) -> Term:
         """A system register or a flag."""
@@ -278,12 +279,6 @@ class State:
                 return self.memory.load(address, 8)
         raise KeyError(name)
 
-
-_BY_NUMBER = (
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-)  # fmt: skip
-"""GPR names by encoding number (SDM vol. 2A, table 3-1)."""
 
 _tokens = 0
 
