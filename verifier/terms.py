@@ -166,3 +166,10 @@ def add(left: Term, right: Term, width: int) -> Term:
 def canonical(address: Term, width: int) -> Truth:
     """Whether a 64-bit address sign-extends from bit ``width - 1`` (SDM vol. 1, 3.3.7.1)."""
     return eq(sext(bits(address, width - 1, 0), width, 64), address)
+
+
+def canonical_under(address: Term, la57: Truth) -> Truth:
+    """Whether a 64-bit address is canonical: for 57 bits where ``la57`` holds, else for 48."""
+    wide = ite(canonical(address, 57), 1, 0, 1)
+    narrow = ite(canonical(address, 48), 1, 0, 1)
+    return eq(ite(la57, wide, narrow, 1), 1)

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verifier.isa.sysret import canonical_rip
 from verifier.outcomes import IRET_RFLAGS, Outcome
-from verifier.terms import Term, Truth, bits, lnot
+from verifier.terms import Term, Truth, bits, canonical_under, lnot
 
 
 def iretq(frame: Mapping[str, Term], la57: Truth) -> Outcome:
@@ -24,6 +23,6 @@ def iretq(frame: Mapping[str, Term], la57: Truth) -> Outcome:
         cs=bits(frame["cs"], 15, 0),
         ss=bits(frame["ss"], 15, 0),
         rsp=frame["rsp"],
-        fault=lnot(canonical_rip(frame["rip"], la57)),
+        fault=lnot(canonical_under(frame["rip"], la57)),
         late_fault=False,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from verifier.isa.encoding import Encoding
 from verifier.isa.machine import Instruction, Machine, NotModelled
-from verifier.terms import bits, canonical, concrete, ite, lnot, mask, zext
+from verifier.terms import Term, Truth, bit, bits, canonical_under, concrete, eq, lnot, mask, zext
 
 RAX, RCX, RDX = 0, 1, 2
 
@@ -45,12 +45,9 @@ def _rdmsr(machine: Machine, encoding: Encoding) -> None:
     machine.set_gpr(RDX, zext(bits(value, 63, 32), 32, 64))
 
 
-def canonical_here(machine: Machine, address: object) -> object:
+def canonical_here(machine: Machine, address: Term) -> Truth:
     """Whether a 64-bit address is canonical under the paging mode that CR4.LA57 (bit 12) selects."""
-    la57 = bits(machine.get("cr4"), 12, 12)
-    wide = ite(canonical(address, 57), 1, 0, 1)
-    narrow = ite(canonical(address, 48), 1, 0, 1)
-    return ite(la57 == 1, wide, narrow, 1) == 1
+    return canonical_under(address, eq(bit(machine.get("cr4"), 12), 1))
 
 
 def _wrmsr(machine: Machine, encoding: Encoding) -> None:

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verifier.isa.sysret import canonical_rip
 from verifier.outcomes import IRET_RFLAGS, Outcome
-from verifier.terms import Term, Truth, add, bits, land, lnot, lor, zext
+from verifier.terms import Term, Truth, add, bits, canonical_under, land, lnot, lor, zext
 
 
 def sysexit(gprs: Mapping[str, Term], rflags: Term, sysenter_cs: int, wide: bool, la57: Truth, amd: Truth) -> Outcome:
@@ -23,7 +22,7 @@ def sysexit(gprs: Mapping[str, Term], rflags: Term, sysenter_cs: int, wide: bool
     cs = add(sysenter_cs, 32 if wide else 16, 16) | 3
     rip = gprs["rdx"] if wide else zext(bits(gprs["rdx"], 31, 0), 32, 64)
     rsp = gprs["rcx"] if wide else zext(bits(gprs["rcx"], 31, 0), 32, 64)
-    both = land(canonical_rip(rip, la57), canonical_rip(rsp, la57))
+    both = land(canonical_under(rip, la57), canonical_under(rsp, la57))
     faults = lnot(both) if wide else False
     return Outcome(
         rip=rip,

@@ -16,20 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from verifier.outcomes import SYSRET_RFLAGS, Outcome
-from verifier.terms import Term, Truth, add, bits, canonical, ite, land, lnot, zext
-
-
-def canonical_rip(rip: Term, la57: Truth) -> Truth:
-    """Whether a 64-bit address is canonical under the paging mode in force."""
-    wide = ite(canonical(rip, 57), 1, 0, 1)
-    narrow = ite(canonical(rip, 48), 1, 0, 1)
-    return ite(la57, wide, narrow, 1) == 1
+from verifier.terms import Term, Truth, add, bits, canonical_under, ite, land, lnot, zext
 
 
 def sysretq(gprs: Mapping[str, Term], star: Term, la57: Truth, amd: Truth) -> Outcome:
     """The outcome of SYSRETQ; ``star`` is the 64-bit IA32_STAR."""
     base = bits(star, 63, 48)
-    faults = lnot(canonical_rip(gprs["rcx"], la57))
+    faults = lnot(canonical_under(gprs["rcx"], la57))
     return Outcome(
         rip=gprs["rcx"],
         rflags=(gprs["r11"] & SYSRET_RFLAGS) | 2,

@@ -14,7 +14,7 @@ from verifier.lift.memory import Layout
 from verifier.lift.state import Shared, State, opaque_cc
 from verifier.lift.symbols import Symbols
 from verifier.model import GPRS, Image, Location
-from verifier.terms import Term, Truth, add, as_term, bit, bits, eq, select
+from verifier.terms import Term, Truth, add, as_term, bit, canonical_under, eq
 
 _CR4_LA57, _CR4_FRED, _EFER_SCE = 12, 32, 0
 
@@ -97,15 +97,9 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
         eq(bit(system["cr4"], _CR4_FRED), 0),
         eq(bit(system["cr4"], _CR4_LA57), la57),
         eq(bit(system["cr3"], 63), 0),
-        _canonical_if(kernel_gs, la57),
-        _canonical_if(user_gs, la57),
-        _canonical_if(system["fs_base"], la57),
+        # The CPU refuses to load another segment base (SDM vol. 3A, 3.4.4.1).
+        canonical_under(kernel_gs, eq(la57, 1)),
+        canonical_under(user_gs, eq(la57, 1)),
+        canonical_under(system["fs_base"], eq(la57, 1)),
     )
     return Entry(state, constraints, eq(la57, 1), eq(amd, 1), user_gs, kernel_gs, system["cr3"])
-
-
-def _canonical_if(base: Term, la57: Term) -> Truth:
-    """Segment bases are always canonical (SDM vol. 3A, 3.4.4.1): the CPU refuses to load another."""
-    wide = eq(bits(base, 63, 56), select(eq(bit(base, 56), 1), 0xFF, 0, 8))
-    narrow = eq(bits(base, 63, 47), select(eq(bit(base, 47), 1), 0x1FFFF, 0, 17))
-    return eq(select(eq(la57, 1), select(wide, 1, 0, 1), select(narrow, 1, 0, 1), 1), 1)
