@@ -9,7 +9,8 @@ the renderers in ``verifier.report`` see nothing else.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 GPRS: tuple[str, ...] = (
@@ -101,12 +102,88 @@ class LineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """A Boolean that is fixed before any user runs and decides what a patch site holds.
+
+    ``id`` is its identity ("7*32+11", or the address of a static key), ``name`` what people call it.
+    ``kind``: a CPU feature bit, or a key that the kernel's own code sets. ``value`` is set if it
+    never varies; ``paging``: it is set exactly where CR4.LA57 is.
+    """
+
+    id: str
+    name: str
+    kind: Literal["feature", "key"]
+    value: bool | None = None
+    paging: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a patch site holds if ``switch`` is set (``inverted``: if it is not): ``code``, as long as the site.
+
+    The relative operands of ``code`` are those of its new place, and it is padded with NOPs.
+    ``source`` and ``source_size`` say where the file keeps it (0, 0: nowhere). With ``problem``
+    the code is not known.
+    """
+
+    switch: str
+    inverted: bool
+    code: bytes
+    source: int = 0
+    source_size: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSite:
+    """Code that is written anew at boot: the last of ``choices`` whose switch says so, else the bytes in the file.
+
+    Sites do not overlap. Variant 0 is the file's own bytes, variant i is ``choices[i - 1]``.
+    """
+
+    address: int
+    size: int
+    choices: tuple[Choice, ...]
+
+
+NODE_SHIFT = 64
+"""A place in the code is one integer: the address, and above it the variant of the patch site there."""
+
+
+def node(address: int, variant: int = 0) -> int:
+    """The place of an instruction at ``address`` in that variant of its patch site."""
+    return address | variant << NODE_SHIFT
+
+
+def address_of(place: int) -> int:
+    """The address of a place."""
+    return place & (1 << NODE_SHIFT) - 1
+
+
+def variant_of(place: int) -> int:
+    """The variant of a place; 0 outside patch sites."""
+    return place >> NODE_SHIFT
+
+
+class _Index:
+    """Look-up tables of an image, made when they are first asked for."""
+
+    __slots__ = ("by_name", "externals", "starts")
+
+    def __init__(self) -> None:
+        self.starts: list[int] | None = None
+        self.by_name: dict[str, Symbol] | None = None
+        self.externals: dict[int, Symbol] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """Sections, symbols and line numbers of one input, in one 64-bit address space.
 
     Undefined symbols have made-up addresses of their own outside every
     section, so that a call to one is recognised by its target. All tuples are
-    sorted by address.
+    sorted by address. ``linked``: the input is an executable, so it is the
+    whole program and calls in it are followed only where they decide something.
     """
 
     path: str
@@ -115,6 +192,10 @@ class Image:
     symbols: tuple[Symbol, ...]
     relocations: tuple[Relocation, ...]
     lines: tuple[LineEntry, ...]
+    patches: tuple[PatchSite, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    linked: bool = False
+    _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def section_at(self, address: int) -> Section | None:
         """The section that holds ``address``."""
@@ -125,31 +206,34 @@ class Image:
 
     def symbol(self, name: str) -> Symbol | None:
         """The symbol of that name, a global one first."""
-        found = [symbol for symbol in self.symbols if symbol.name == name]
-        found.sort(key=lambda symbol: not symbol.is_global)
-        return found[0] if found else None
+        if self._index.by_name is None:
+            self._index.by_name = {}
+            for symbol in sorted(self.symbols, key=lambda symbol: not symbol.is_global):
+                self._index.by_name.setdefault(symbol.name, symbol)
+        return self._index.by_name.get(name)
 
     def external_at(self, address: int) -> Symbol | None:
         """The undefined symbol whose made-up address this is."""
-        for symbol in self.symbols:
-            if symbol.section is None and symbol.address == address:
-                return symbol
-        return None
+        if self._index.externals is None:
+            self._index.externals = {}
+            for symbol in self.symbols:
+                if symbol.section is None:
+                    self._index.externals.setdefault(symbol.address, symbol)
+        return self._index.externals.get(address)
 
     def symbol_before(self, address: int) -> tuple[str, int] | None:
         """Name and offset of the nearest symbol at or below, in the same section; globals win ties."""
         section = self.section_at(address)
         if section is None:
             return None
+        if self._index.starts is None:
+            self._index.starts = [symbol.address for symbol in self.symbols]
         best: Symbol | None = None
-        for symbol in self.symbols:
-            if symbol.section != section.name or symbol.address > address:
-                continue
-            if (
-                best is None
-                or symbol.address > best.address
-                or (symbol.address == best.address and symbol.is_global and not best.is_global)
-            ):
+        for index in range(bisect_right(self._index.starts, address) - 1, -1, -1):
+            symbol = self.symbols[index]
+            if symbol.address < section.address or (best is not None and symbol.address < best.address):
+                break
+            if symbol.section == section.name and (best is None or symbol.is_global):
                 best = symbol
         return None if best is None else (best.name, address - best.address)
 
@@ -162,13 +246,59 @@ class Image:
         entry = self.lines[index]
         return entry if entry.line and entry.address >= section.address else None
 
-    def code_at(self, address: int, limit: int = 15) -> bytes:
-        """Up to ``limit`` bytes of executable code from ``address``; empty outside such a section."""
+    def patch_at(self, address: int) -> PatchSite | None:
+        """The patch site that covers ``address``."""
+        index = bisect_right(self.patches, address, key=lambda site: site.address) - 1
+        if index < 0:
+            return None
+        site = self.patches[index]
+        return site if address < site.address + site.size else None
+
+    def places(self, address: int, origin: int | None = None) -> tuple[int, ...]:
+        """The places that control may reach by going to ``address`` from the place ``origin``.
+
+        Outside patch sites there is one. Within a site the variant stays what it is;
+        whoever comes from elsewhere may find any.
+        """
+        site = self.patch_at(address)
+        if site is None:
+            return (address,)
+        if origin is not None and self.patch_at(address_of(origin)) is site:
+            return (node(address, variant_of(origin)),)
+        return tuple(node(address, variant) for variant in range(len(site.choices) + 1))
+
+    def code_at(self, place: int, limit: int = 15) -> bytes:
+        """Up to ``limit`` bytes of executable code from a place (an address is one); empty outside such a section.
+
+        Code that replaces the file's own ends with its patch site.
+        """
+        address = address_of(place)
         section = self.section_at(address)
         if section is None or not section.executable:
             return b""
+        if variant_of(place):
+            site = self.patch_at(address)
+            if site is None or variant_of(place) > len(site.choices):
+                return b""
+            start = address - site.address
+            return site.choices[variant_of(place) - 1].code[start : start + limit]
         start = address - section.address
         return section.data[start : start + limit]
+
+    def patched(self, holds: Callable[[str], bool]) -> Image:
+        """The image as it runs where the switches are as ``holds`` says; it has no patch sites any more."""
+        sections = {section.address: bytearray(section.data) for section in self.sections}
+        for site in self.patches:
+            code = b""
+            for choice in site.choices:
+                if holds(choice.switch) != choice.inverted:
+                    code = choice.code
+            section = self.section_at(site.address)
+            if code and section is not None:
+                start = site.address - section.address
+                sections[section.address][start : start + len(code)] = code
+        kept = tuple(replace(section, data=bytes(sections[section.address])) for section in self.sections)
+        return replace(self, sections=kept, patches=())
 
     def relocations_in(self, address: int, size: int) -> tuple[Relocation, ...]:
         """The relocations whose field overlaps the ``size`` bytes at ``address``."""
