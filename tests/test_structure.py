@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"elf", "isa", "lines", "source"}),
     frozenset({"contract"}),
     frozenset({"assemble", "assumptions", "clauses", "image", "lift", "options", "replay", "report"}),
-    frozenset({"explain", "listing", "minimise", "obligations", "sites", "trace"}),
+    frozenset({"explain", "listing", "minimise", "obligations", "progress", "sites", "trace"}),
     frozenset({"confirm", "prove"}),
     frozenset({"counterexample", "references", "thunks"}),
     frozenset({"results"}),
