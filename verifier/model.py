@@ -380,13 +380,14 @@ class Input:
     """One value that the counterexample chooses. ``name`` is e.g. "rax", "frame.rip" or "gs:[0x10]".
 
     ``kind`` is "register" (at entry), "frame" (slot content at entry),
-    "memory" (any other content at entry) or "havoc" (made by something not
-    analysed; ``origin`` says what, e.g. "call to slow_work at entry.S:20").
+    "memory" (any other content at entry), "havoc" (made by something not
+    analysed; ``origin`` says what, e.g. "call to slow_work at entry.S:20") or
+    "feature" (the CPU feature or static key ``name`` is set, 1, or clear, 0).
     """
 
     name: str
     value: int
-    kind: Literal["register", "frame", "memory", "havoc"]
+    kind: Literal["register", "frame", "memory", "havoc", "feature"]
     origin: str = ""
 
 
@@ -447,8 +448,27 @@ class ClauseResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeRange:
+    """Bytes that a verdict is about: ``start`` up to and without ``end``, and their SHA-256 in hex.
+
+    ``variant`` is "" for the bytes that the input itself holds there, else
+    when other bytes stand there, e.g. "LA57"; the hash is then of these.
+    """
+
+    start: int
+    end: int
+    sha256: str
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SiteResult:
-    """One exit instruction with all its clauses, in the order of the clause table."""
+    """One exit instruction with all its clauses, in the order of the clause table.
+
+    ``code`` is what the verdict covers: the instructions on the paths to the
+    exit and the exit itself. ``switches`` names the CPU features and static
+    keys that the paths depend on.
+    """
 
     kind: str
     location: Location
@@ -456,6 +476,8 @@ class SiteResult:
     verdict: Verdict
     clauses: tuple[ClauseResult, ...]
     witness: tuple[Input, ...]
+    code: tuple[CodeRange, ...] = ()
+    switches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,7 +494,8 @@ class FileReport:
 
     ``error`` is set when the verdict is "error": (code, message, exit code).
     ``statistics`` (name, value) and ``timings`` (stage, seconds) are for ``-v``
-    and never enter JSON.
+    and never enter JSON. ``container`` says what the code was unpacked from,
+    e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
     """
 
     input: InputFile
@@ -489,3 +512,4 @@ class FileReport:
     error: tuple[str, str, int] | None = None
     statistics: tuple[tuple[str, int], ...] = ()
     timings: tuple[tuple[str, float], ...] = ()
+    container: str = ""
