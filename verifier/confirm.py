@@ -15,7 +15,7 @@ from verifier.lift.entry import Entry
 from verifier.lift.flags import ARITHMETIC
 from verifier.lift.state import State
 from verifier.lift.symbols import Symbol, Symbols
-from verifier.model import GPRS, Defect, Image
+from verifier.model import GPRS, Defect, Image, address_of
 from verifier.replay import CallEffect, MemoryWord, ReplayRequest, ReplayResult, replay
 from verifier.solver import Model
 from verifier.trace import Trace
@@ -40,12 +40,24 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model) -> Confirmat
         # A word that nothing has read yet gets its symbol here, so that the emulator gets its value.
         trace.leaf.state.memory.load(address, 8)
     asked = request(entry, trace, model)
-    result = replay(image, asked)
+    result = replay(as_it_runs(image, entry, model), asked)
     if not result.reached:
         return Confirmation(
             False, not _refused(result), f"the emulator stopped at {result.stopped_at:#x}: {result.reason}"
         )
     return _compare(trace, trace.leaf.state, model, result)
+
+
+def as_it_runs(image: Image, entry: Entry, model: Model) -> Image:
+    """The image with the code that the machine of ``model`` runs in its patch sites."""
+    shared = entry.state.shared
+    known = {switch.id: switch for switch in image.switches}
+
+    def holds(switch: str) -> bool:
+        condition = shared.switch(known[switch])
+        return condition if isinstance(condition, bool) else model.holds(condition)
+
+    return image.patched(holds) if image.patches else image
 
 
 def _refused(result: ReplayResult) -> bool:
@@ -82,7 +94,7 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
         ),
         calls=effects,
         havoc_calls=frozenset(one.address for one in trace.imposed),
-        flag_patches=_patches(symbols, model),
+        flag_patches=_patches(symbols, model, trace.places),
         max_instructions=len(trace.addresses) + 64,
         read_back=tuple((model.value(address), 8) for _, address, _ in state.shared.frame_slots),
     )
@@ -119,15 +131,16 @@ def _rflags(state: State, model: Model) -> int:
     return value
 
 
-def _patches(symbols: Symbols, model: Model) -> tuple[tuple[int, int, int], ...]:
+def _patches(symbols: Symbols, model: Model, executed: set[int]) -> tuple[tuple[int, int, int], ...]:
     """Undefined flags take the value that the model chose, instruction by instruction."""
     patches: dict[int, tuple[int, int]] = {}
     for symbol in symbols:
-        if symbol.undefined_at is None or symbol.register not in FLAG_POSITIONS:
+        if symbol.undefined_at not in executed or symbol.register not in FLAG_POSITIONS:
             continue
         position = FLAG_POSITIONS[symbol.register]
-        mask, value = patches.get(symbol.undefined_at, (0, 0))
-        patches[symbol.undefined_at] = (mask | 1 << position, value | model.value(symbol.term) << position)
+        address = address_of(symbol.undefined_at)
+        mask, value = patches.get(address, (0, 0))
+        patches[address] = (mask | 1 << position, value | model.value(symbol.term) << position)
     return tuple((address, mask, value) for address, (mask, value) in sorted(patches.items()))
 
 

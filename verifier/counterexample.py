@@ -91,7 +91,7 @@ def _variables(entry: Entry, truths: Sequence[Truth]) -> list[Symbol]:
 
 
 _CONFIGURATION = ("cpu.la57", "cpu.amd")
-_KINDS = ("frame", "register", "machine", "memory", "havoc")
+_KINDS = ("frame", "register", "machine", "feature", "memory", "havoc")
 
 
 def _sort_key(symbol: Symbol) -> tuple[int, int, str]:

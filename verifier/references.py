@@ -25,8 +25,8 @@ RESTORED = tuple(name for name in GPRS if name != "rsp")
 def guard_edges(explorer: Explorer) -> frozenset[tuple[int, int]]:
     """The static edges from code that can still reach a fast exit to code that can only reach IRETQ."""
     graph, decode = explorer.order.successors, explorer.decode
-    fast = _reaching(graph, {address for address in graph if decode(address).mnemonic in JUDGED})
-    slow = _reaching(graph, {address for address in graph if decode(address).mnemonic == "iretq"})
+    fast = _reaching(graph, {place for place in graph if decode(place).mnemonic in JUDGED})
+    slow = _reaching(graph, {place for place in graph if decode(place).mnemonic == "iretq"})
     return frozenset(
         (source, target)
         for source, targets in graph.items()
@@ -90,7 +90,7 @@ def _fingerprint(state: State) -> tuple[object, ...]:
     )
     registers = tuple(state.gprs[name].hash() for name in GPRS)
     system = tuple(term.hash() for term in state.system.values())
-    return state.address, state.calls, registers, system, words, state.memory.history, id(state.flags)
+    return state.place, state.calls, registers, system, words, state.memory.history, id(state.flags)
 
 
 def of_arm(arm: Arm) -> Reference:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from verifier.lift.decode import Decoded, decode
 from verifier.lift.order import Order
-from verifier.model import Image, Symbol, UserError
+from verifier.model import Image, Symbol, UserError, address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ def _reaches_exit(image: Image, symbol: Symbol) -> bool:
         return False
     seen: dict[int, Decoded] = {}
 
-    def look(address: int) -> Decoded:
-        if address not in seen:
-            seen[address] = decode(image.code_at(address), address)
-        return seen[address]
+    def look(place: int) -> Decoded:
+        if place not in seen:
+            seen[place] = decode(image.code_at(place), address_of(place))
+        return seen[place]
 
-    Order(image, symbol.address, look)
+    Order(image, image.places(symbol.address), look)
     return any(decoded.kind == "exit" for decoded in seen.values())

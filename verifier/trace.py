@@ -37,6 +37,7 @@ class Trace:
 
     steps: list[Step] = field(default_factory=list)
     addresses: list[int] = field(default_factory=list)
+    places: set[int] = field(default_factory=set)
     imposed: list[Imposed] = field(default_factory=list)
     leaf: Leaf | None = None
 
@@ -49,6 +50,7 @@ def follow(
 
     def observe(decoded: Decoded, before: State, after: State, note: str) -> None:
         trace.addresses.append(decoded.address)
+        trace.places.add(before.place)
         if note.endswith("returns with anything"):
             trace.imposed.append(Imposed(decoded.address, call=_call_name(after)))
         elif _undecided(decoded, after, model):

@@ -31,8 +31,8 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     RSP points at the return address that the call pushed.
     """
     where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
-    count = state.visits.get(state.address, 1)
-    call = state.shared.call_name(f"{callee}@{where}", (callee, state.address, count))
+    count = state.visits.get(state.place, 1)
+    call = state.shared.call_name(f"{callee}@{where}", (callee, state.place, count))
     origin = f"call to {callee} at {where}"
     symbols = state.shared.layout.symbols
     window.watch_kernel_gs(state, True, f"calls {callee} with the user's GS base active")

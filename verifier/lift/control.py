@@ -9,7 +9,7 @@ from verifier.lift.loops import Loop, Mark
 from verifier.lift.memory import linear, made_up
 from verifier.lift.state import State, Trap
 from verifier.lift.stepping import MAX_CASES, Stepper
-from verifier.model import THUNK
+from verifier.model import THUNK, Choice, Defect, PatchSite, node, variant_of
 from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot
 
 MAX_CARVED = 0x4000
@@ -88,6 +88,11 @@ class Control(Stepper):
         inside = section is not None and section.executable
         external = None if inside else self.image.external_at(target)
         match successor.jump:
+            case "call" if inside and target != decoded.next and not self.follows(target):
+                named = self.image.symbol_before(target)
+                name = named[0] if named is not None and not named[1] else f"{target:#x}"
+                self._havoc(before, state, name, decoded, called=target)
+                return
             case "call" if inside and target != decoded.next:
                 if len(state.calls) >= MAX_DEPTH:
                     text = f"calls nest more than {MAX_DEPTH} deep"
@@ -120,11 +125,24 @@ class Control(Stepper):
             return
         self._havoc(before, state, callee, decoded, back)
 
-    def _havoc(self, before: State, state: State, callee: str, decoded: Decoded, back: int | None = None) -> None:
-        """A call that is not followed; it returns behind the call, or to ``back`` after a tail call."""
-        state.address = decoded.address
+    def _havoc(
+        self,
+        before: State,
+        state: State,
+        callee: str,
+        decoded: Decoded,
+        back: int | None = None,
+        called: int | None = None,
+    ) -> None:
+        """A call that is not followed; it returns behind the call, or to ``back`` after a tail call.
+
+        ``called`` is its target if that is code of the image.
+        """
+        state.place = before.place
         state.decoded = decoded
-        calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
+        call = calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
+        if called is not None:
+            state.shared.targets[call] = called
         target = decoded.next if back is None else back
         self._arrive(before, state, target, decoded, f"{callee} returns with anything")
 
@@ -139,17 +157,71 @@ class Control(Stepper):
             return
         if self.observe is not None:
             self.observe(decoded, before, state, note)
-        state.address = target
-        if (decoded.address, target) in self._edges:
-            self.crossed.append((before.path, state.copy()))
-        state.general = frozenset(mark for mark in state.general if self._inside(state, mark))
-        self._push(state)
+        origin, length = state.place, len(state.path)
+        for arrived in self._variants(state, target, origin, decoded):
+            if (origin, arrived.place) in self._edges:
+                # Without the branch's condition, but on the CPUs whose code this is.
+                self.crossed.append(((*before.path, *arrived.path[length:]), arrived.copy()))
+            arrived.general = frozenset(mark for mark in arrived.general if self._inside(arrived, mark))
+            self._push(arrived)
+
+    def _variants(self, state: State, target: int, origin: int | None, decoded: Decoded) -> list[State]:
+        """The state at ``target``, once for each variant of a patch site there that some machine runs."""
+        places = self.image.places(target, origin)
+        if len(places) == 1:
+            state.place = places[0]
+            return [state]
+        site = self.image.patch_at(target)
+        if site is None:
+            raise Defect("several places without a patch site")
+        found: list[State] = []
+        for place in places:
+            other = state.copy()
+            other.place = place
+            if not self._constrain(other, self._chosen(state, site, variant_of(place)), decoded, branch=False):
+                continue
+            choice = site.choices[variant_of(place) - 1] if variant_of(place) else None
+            text = choice.problem if choice is not None else ""
+            if not text and not self._starts(site, variant_of(place), target):
+                text = "control goes into the middle of an instruction of it"
+            if text:
+                named = f"code that is patched at boot ({self._switch_name(site, variant_of(place))}): {text}"
+                at = self.decode(place)
+                self._problem(other, at, "patched-code", named, "let execution not get here, or report this construct")
+                continue
+            found.append(other)
+        return found
+
+    def _chosen(self, state: State, site: PatchSite, variant: int) -> Truth:
+        """The condition under which a patch site holds a variant: the last choice that applies wins."""
+        holds = [
+            lnot(self._switch(state, choice)) if choice.inverted else self._switch(state, choice)
+            for choice in site.choices
+        ]
+        later = [lnot(condition) for condition in holds[variant:]]
+        return land(*later) if variant == 0 else land(holds[variant - 1], *later)
+
+    def _switch(self, state: State, choice: Choice) -> Truth:
+        return state.shared.switch(self._switches[choice.switch])
+
+    def _switch_name(self, site: PatchSite, variant: int) -> str:
+        if not variant:
+            return "as in the file"
+        choice = site.choices[variant - 1]
+        return f"{'no ' if choice.inverted else ''}{self._switches[choice.switch].name}"
+
+    def _starts(self, site: PatchSite, variant: int, target: int) -> bool:
+        """Whether an instruction of that variant begins at ``target``."""
+        address = site.address
+        while address < target:
+            address += max(self.decode(node(address, variant)).size, 1)
+        return address == target
 
     def _inside(self, state: State, mark: Mark) -> bool:
         """Whether a state is still in the loop that it was generalised for, or in something called from there."""
         header, calls = mark
         deeper = len(state.calls) > len(calls) and state.calls[: len(calls)] == calls
-        return deeper or (state.calls == calls and state.address in self.loops[header].body)
+        return deeper or (state.calls == calls and state.place in self.loops[header].body)
 
     def _carve(self, before: State, state: State) -> None:
         """Notice an aligned or otherwise lowered stack pointer that is still on the kernel's stack."""

@@ -92,6 +92,7 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
     state.flags = Chosen(Thunk(zero, zero, zero, zero), arithmetic)
     la57 = symbols.make("cpu.la57", 1, "machine")
     amd = symbols.make("cpu.amd", 1, "machine")
+    state.shared.paging = eq(la57, 1)
     constraints = (
         eq(bit(system["efer"], _EFER_SCE), 1),
         eq(bit(system["cr4"], _CR4_FRED), 0),

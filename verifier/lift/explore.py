@@ -61,12 +61,15 @@ class Explorer(Control):
 
     def run(self, entry: State) -> Exploration:
         """Explore from ``entry``."""
-        self.order = Order(self.image, entry.address, self.decode)
+        places = self.image.places(entry.place)
+        self.order = Order(self.image, places, self.decode, self.follows)
         self.loops = find_loops(self.order)
         entry.shared.enumerate_values = self._values
         if self.watch is not None:
             self._edges = self.watch(self)
-        self._push(entry)
+        decoded = self.decode(entry.place)
+        for state in self._variants(entry, entry.place, None, decoded):
+            self._push(state)
         return self._drain()
 
     def resume(self, state: State) -> Exploration:
@@ -77,6 +80,7 @@ class Explorer(Control):
 
     def _sibling(self) -> Explorer:
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
+        other.follow = self.follow
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
         return other
 
@@ -97,7 +101,7 @@ class Explorer(Control):
             return
         self._pending[key] = state
         self._pushed += 1
-        heapq.heappush(self._heap, (self.order.rank(state.calls, state.address), self._pushed, key))
+        heapq.heappush(self._heap, (self.order.rank(state.calls, state.place), self._pushed, key))
 
     def _simplified(self, state: State) -> State:
         """A joined state without the last condition where the others imply it: the paths cover everything."""
@@ -106,14 +110,14 @@ class Explorer(Control):
         return state
 
     def _step(self, state: State) -> None:
-        decoded = self.decode(state.address)
+        decoded = self.decode(state.place)
         state.decoded = decoded
         self.result.steps += 1
         going = self._loop(state)
         if going is None:
             return
         state = going
-        count = state.visits[state.address] = state.visits.get(state.address, 0) + 1
+        count = state.visits[state.place] = state.visits.get(state.place, 0) + 1
         bounds = self.bounds
         if bounds.deadline is not None and time.monotonic() > bounds.deadline:
             self._problem(state, decoded, "timeout", "the time limit was reached", "raise --timeout")
@@ -143,15 +147,15 @@ class Explorer(Control):
         """Deal with loops at this address; the state to go on with, or None if this one goes no further."""
         if self._within is not None:
             inside, calls = self._within
-            if state.calls == calls and state.address == inside.header:
+            if state.calls == calls and state.place == inside.header:
                 if self._entered:
                     self._arrivals.append(state)
                     return None
                 self._entered = True
                 return state
-            if state.calls == calls and state.address not in inside.body:
+            if state.calls == calls and state.place not in inside.body:
                 return None
-        loop = self.loops.get(state.address)
+        loop = self.loops.get(state.place)
         if loop is None or self.choose is not None or state.decoded is None:
             return state
         mark = (loop.header, state.calls)
@@ -179,11 +183,11 @@ class Explorer(Control):
         return None if any(leaf.kind == "problem" for leaf in found.leaves) else inner._arrivals
 
     def _execute(self, state: State, decoded: Decoded) -> None:
-        if any(not found.applied for found in self.image.relocations_in(decoded.address, decoded.size)):
+        if any(not found.applied for found in self.relocations(state.place, decoded)):
             text = f"{decoded.text}: a relocation in it could not be applied"
             self._problem(state, decoded, "relocation", text, "link the object, or report the relocation type")
             return
-        if self._names_external(decoded):
+        if self._names_external(state.place, decoded):
             text = f"{decoded.text}: its immediate is the address of an external symbol, which is not known"
             self._problem(state, decoded, "relocation", text, "link the object first, or define the symbol with -D")
             return

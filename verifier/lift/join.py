@@ -18,7 +18,7 @@ def shape(state: State) -> tuple[object, ...]:
     root, offset = linear(state.gprs["rsp"])
     stack = (None if root is None else root.hash(), offset)
     window = None if state.window is None else state.window.hash()
-    return state.calls, state.address, stack, window, frozenset(state.released), state.general
+    return state.calls, state.place, stack, window, frozenset(state.released), state.general
 
 
 def joined(state: State, other: State) -> State:

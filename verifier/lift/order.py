@@ -13,23 +13,34 @@ from verifier.model import Image
 
 
 class Order:
-    """Reverse post-order of the static control-flow graph from one entry.
+    """Reverse post-order of the static control-flow graph from one entry (in all variants of its patch site).
 
-    ``successors`` is the graph by instruction address; ``back_edges`` are the
-    (source, target) pairs that close a loop.
+    ``successors`` is the graph by places; ``back_edges`` are the (source, target)
+    pairs that close a loop. A call is an edge to its target only if ``follows`` says so.
     """
 
-    def __init__(self, image: Image, entry: int, decode: Callable[[int], Decoded]) -> None:
+    def __init__(
+        self,
+        image: Image,
+        entries: tuple[int, ...],
+        decode: Callable[[int], Decoded],
+        follows: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self._image = image
         self._decode = decode
+        self._follows = follows
         self.successors: dict[int, tuple[int, ...]] = {}
         self.back_edges: list[tuple[int, int]] = []
         self._rank: dict[int, int] = {}
-        finished = self._post_order(entry)
-        for rank, address in enumerate(reversed(finished)):
-            self._rank[address] = rank
+        finished: list[int] = []
+        seen: set[int] = set()
+        for entry in entries:
+            if entry not in seen:
+                finished += self._post_order(entry, seen)
+        for rank, place in enumerate(reversed(finished)):
+            self._rank[place] = rank
 
-    def rank(self, calls: tuple[int, ...], address: int) -> tuple[int, ...]:
+    def rank(self, calls: tuple[int, ...], place: int) -> tuple[int, ...]:
         """Sort key of a state: smaller goes first. A callee comes before the code behind its call.
 
         ``calls`` holds return addresses; ``rank - 0.5`` would be the call itself,
@@ -37,10 +48,13 @@ class Order:
         """
         unknown = len(self._rank)
         key = [part for back in calls for part in (self._rank.get(back, unknown), 0)]
-        return (*key, self._rank.get(address, unknown), 1)
+        return (*key, self._rank.get(place, unknown), 1)
 
-    def _targets(self, address: int) -> tuple[int, ...]:
-        decoded = self._decode(address)
+    def _targets(self, place: int) -> tuple[int, ...]:
+        found = self._addresses(self._decode(place))
+        return tuple(target for address in found for target in self._image.places(address, place))
+
+    def _addresses(self, decoded: Decoded) -> tuple[int, ...]:
         if decoded.kind in ("rejected", "exit", "trap"):
             return ()
         direct = tuple(
@@ -54,32 +68,34 @@ class Order:
                 return inside
             case "ret":
                 return ()
-            case name if name in CONDITIONAL_JUMPS or name in ("call", "jrcxz"):
+            case "call":
+                return (*(target for target in inside if self._follows(target)), decoded.next)
+            case name if name in CONDITIONAL_JUMPS or name == "jrcxz":
                 return (*inside, decoded.next)
             case name if decoded.repeated:
-                return (address, decoded.next)
+                return (decoded.address, decoded.next)
             case _:
                 return (decoded.next,)
 
-    def _post_order(self, entry: int) -> list[int]:
+    def _post_order(self, entry: int, seen: set[int]) -> list[int]:
         finished: list[int] = []
-        seen = {entry}
+        seen.add(entry)
         open_nodes = {entry}
         stack: list[tuple[int, int]] = [(entry, 0)]
         while stack:
-            address, index = stack.pop()
-            if address not in self.successors:
-                self.successors[address] = self._targets(address)
-            targets = self.successors[address]
+            place, index = stack.pop()
+            if place not in self.successors:
+                self.successors[place] = self._targets(place)
+            targets = self.successors[place]
             if index < len(targets):
-                stack.append((address, index + 1))
+                stack.append((place, index + 1))
                 if targets[index] in open_nodes:
-                    self.back_edges.append((address, targets[index]))
+                    self.back_edges.append((place, targets[index]))
                 elif targets[index] not in seen:
                     seen.add(targets[index])
                     open_nodes.add(targets[index])
                     stack.append((targets[index], 0))
             else:
-                open_nodes.discard(address)
-                finished.append(address)
+                open_nodes.discard(place)
+                finished.append(place)
         return finished

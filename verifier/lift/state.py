@@ -20,7 +20,7 @@ from verifier.lift import window
 from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Thunk
 from verifier.lift.memory import Layout, Memory, RegionId, linear
-from verifier.model import Defect, Location
+from verifier.model import Defect, Location, Switch, address_of
 from verifier.terms import Term, Truth, add, as_term, bits, decided, eq, select
 
 CC_REGISTERS = ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep")
@@ -64,7 +64,9 @@ class Shared:
     state's path, or none if there are too many; ``ss_arbitrary`` says that a
     call may leave any SS; ``kernel_gs`` that the kernel runs on a GS base of
     its own; ``calls`` names each execution of a call that was
-    not followed.
+    not followed, ``targets`` has the address that such a call went to if it is
+    code of the image; ``paging`` says that CR4.LA57 is set; ``switches`` are the
+    conditions under which the image's patch sites change, by their ids.
     """
 
     layout: Layout
@@ -75,7 +77,21 @@ class Shared:
     kernel_gs: bool = True
     assumptions: set[str] = field(default_factory=set)
     calls: dict[Hashable, str] = field(default_factory=dict)
+    targets: dict[str, int] = field(default_factory=dict)
+    paging: Truth = False
+    switches: dict[str, Truth] = field(default_factory=dict)
     enumerate_values: Callable[[State, Term], tuple[int, ...]] | None = None
+
+    def switch(self, known: Switch) -> Truth:
+        """Whether a switch is set: one symbol for all of its patch sites."""
+        if known.value is not None:
+            return known.value
+        if known.paging:
+            return self.paging
+        if known.id not in self.switches:
+            key = ("switch", known.id)
+            self.switches[known.id] = eq(self.layout.symbols.make(known.name, 1, "feature", key=key), 1)
+        return self.switches[known.id]
 
     def call_name(self, name: str, execution: Hashable) -> str:
         """A name for one execution of a call that no other execution has."""
@@ -92,13 +108,13 @@ class State:
     """One symbolic machine state; it implements ``verifier.isa.machine.Machine``."""
 
     __slots__ = (
-        "address", "call_slots", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "general", "gprs",
-        "memory", "path", "released", "shadowed", "shared", "system", "traps", "unclear", "visits", "window",
+        "call_slots", "calls", "cc", "cc_dirty", "decoded", "events", "flags", "floors", "general", "gprs",
+        "memory", "path", "place", "released", "shadowed", "shared", "system", "traps", "unclear", "visits", "window",
     )  # fmt: skip
 
-    def __init__(self, shared: Shared, address: int) -> None:
+    def __init__(self, shared: Shared, place: int) -> None:
         self.shared = shared
-        self.address = address
+        self.place = place
         self.gprs: dict[str, Term] = {}
         self.system: dict[str, Term] = {}
         self.flags: Flags
@@ -122,7 +138,7 @@ class State:
     def copy(self) -> State:
         """An independent copy."""
         other = State.__new__(State)
-        other.shared, other.address = self.shared, self.address
+        other.shared, other.place = self.shared, self.place
         other.gprs, other.system = dict(self.gprs), dict(self.system)
         other.flags, other.cc, other.cc_dirty = self.flags, dict(self.cc), self.cc_dirty
         other.memory, other.path, other.calls = self.memory.copy(), self.path, self.calls
@@ -132,6 +148,11 @@ class State:
         other.visits, other.decoded = dict(self.visits), self.decoded
         other.floors, other.general = dict(self.floors), self.general
         return other
+
+    @property
+    def address(self) -> int:
+        """The address of the instruction that is executed next; ``place`` says in which variant of the code."""
+        return address_of(self.place)
 
     # The Machine protocol.
 
@@ -196,7 +217,7 @@ class State:
             address,
             value,
             size,
-            (self.address, self.visits.get(self.address, 0)),
+            (self.place, self.visits.get(self.place, 0)),
             f"store@{place}",
             f"store with an unknown address at {place}",
         )
@@ -228,16 +249,16 @@ class State:
     def fresh(self, what: str, width: int) -> Term:
         """A value that the manual leaves undefined: any."""
         place = window.short(self.here())
-        count = self.visits.get(self.address, 0)
+        count = self.visits.get(self.place, 0)
         suffix = f"#{count}" if count > 1 else ""
         return self.shared.layout.symbols.make(
             f"undefined:{what}@{place}{suffix}",
             width,
             "havoc",
-            key=("undefined", what, width, self.address, count),
+            key=("undefined", what, width, self.place, count),
             origin=f"left undefined by the instruction at {place}",
             register=what,
-            undefined_at=self.address,
+            undefined_at=self.place,
         )
 
     def trap_if(self, condition: Truth, text: str) -> None:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from verifier.lift import corrections, vex, window
 from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, decode
 from verifier.lift.leaves import Bounds, Choose, Exploration, Leaf, LeafKind, Observe
 from verifier.lift.state import State, Trap
-from verifier.model import Defect, Image, Reason
+from verifier.model import Defect, Image, Reason, Relocation, address_of, variant_of
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, lnot
 
@@ -20,7 +22,7 @@ class Stepper:
 
     With ``choose`` a single path is followed: it tells whether a condition
     holds in one concrete machine; ``observe`` then sees each instruction with
-    the states before and after.
+    the states before and after. ``follow`` names the callees that are followed; None: all.
     """
 
     def __init__(
@@ -39,13 +41,31 @@ class Stepper:
         self.choose = choose
         self.observe = observe
         self.result = Exploration()
+        self.follow: frozenset[int] | None = None
+        self._switches = {switch.id: switch for switch in image.switches}
         self._decoded: dict[int, Decoded] = {}
 
-    def decode(self, address: int) -> Decoded:
-        """The instruction at an address, decoded once."""
-        if address not in self._decoded:
-            self._decoded[address] = decode(self.image.code_at(address), address)
-        return self._decoded[address]
+    def follows(self, target: int) -> bool:
+        """Whether a direct call to code of the image at ``target`` is followed."""
+        return self.follow is None or target in self.follow
+
+    def decode(self, place: int) -> Decoded:
+        """The instruction at a place, decoded once."""
+        if place not in self._decoded:
+            self._decoded[place] = decode(self.image.code_at(place), address_of(place))
+        return self._decoded[place]
+
+    def relocations(self, place: int, decoded: Decoded) -> tuple[Relocation, ...]:
+        """The relocations of an instruction's bytes, where the file keeps them."""
+        if not variant_of(place):
+            return self.image.relocations_in(decoded.address, decoded.size)
+        site = self.image.patch_at(decoded.address)
+        if site is None:
+            raise Defect("a variant without a patch site")
+        choice, offset = site.choices[variant_of(place) - 1], decoded.address - site.address
+        kept = min(decoded.size, choice.source_size - offset)
+        found = self.image.relocations_in(choice.source + offset, kept) if kept > 0 else ()
+        return tuple(replace(one, address=one.address - choice.source + site.address) for one in found)
 
     def _values(self, state: State, term: Term) -> tuple[int, ...]:
         """The values of a 64-bit term on a state's path, sorted; none if there are more than MAX_CASES."""
@@ -101,7 +121,7 @@ class Stepper:
 
     # One instruction.
 
-    def _names_external(self, decoded: Decoded) -> bool:
+    def _names_external(self, place: int, decoded: Decoded) -> bool:
         """Whether the instruction has a part of an external symbol's address as an immediate.
 
         A whole address is recognised by the lifter and stays symbolic; 8 or 16 bits of one are not.
@@ -111,7 +131,7 @@ class Stepper:
         immediate = any(isinstance(operand, ImmediateOperand) for operand in decoded.operands)
         return immediate and any(
             found.external and found.size < 4 and found.address + found.size == decoded.next
-            for found in self.image.relocations_in(decoded.address, decoded.size)
+            for found in self.relocations(place, decoded)
         )
 
     def _watch_gs(self, state: State, decoded: Decoded) -> None:
@@ -160,8 +180,8 @@ class Stepper:
             if not self.choose(condition):
                 return False
         else:
-            repeats = state.visits.get(-decoded.address, 0) + branch
-            state.visits[-decoded.address] = repeats
+            repeats = state.visits.get(-state.place, 0) + branch
+            state.visits[-state.place] = repeats
             if repeats > self.bounds.open_visits:
                 text = f"{decoded.text}: a loop whose trip count is not a constant"
                 self._problem(state, decoded, "loop-bound", text, "bound the loop by a constant")

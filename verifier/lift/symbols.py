@@ -18,7 +18,7 @@ import claripy
 from verifier.model import Defect
 from verifier.terms import Term
 
-SymbolKind = Literal["register", "frame", "memory", "havoc", "machine"]
+SymbolKind = Literal["register", "frame", "memory", "havoc", "machine", "feature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Symbol:
     ``otherwise`` is set for an approximated value: what it would be had the
     store with an unknown address (``origin``) not hit it. ``call`` names the
     call that chose a "havoc" value, ``register`` the register it went to;
-    ``undefined_at`` is the address of an instruction that leaves the value undefined.
+    ``undefined_at`` is the place of an instruction that leaves the value undefined.
     """
 
     name: str

@@ -106,8 +106,8 @@ def carve(state: State, old: Term, new: Term) -> None:
     root, ceiling = linear(new)
     if root is None or root.hash() in layout.known or region.kind == "unknown":
         return
-    place, count = short(state.here()), state.visits.get(state.address, 0)
-    state.memory.abandon(region, limit, ("carve", state.address, count), f"carve@{place}")
+    place, count = short(state.here()), state.visits.get(state.place, 0)
+    state.memory.abandon(region, limit, ("carve", state.place, count), f"carve@{place}")
     state.floors[region] = max(limit, state.floors.get(region, limit))
     layout.pointers += 1
     carved = layout.add_root(root, "below", f"rsp@{place}#{layout.pointers}")
