@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"reasons", "toml_table"}),
-    frozenset({"elf", "isa", "lines", "source"}),
+    frozenset({"elf", "isa", "lines", "source", "unpack"}),
     frozenset({"contract"}),
     frozenset({"assemble", "assumptions", "clauses", "image", "lift", "options", "replay", "report"}),
     frozenset({"explain", "listing", "minimise", "obligations", "progress", "sites", "trace"}),
