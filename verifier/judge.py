@@ -174,6 +174,7 @@ def _explore(task: Task, entry: Entry, solver: Solver) -> tuple[Explorer, Explor
         layout.symbols.forget_approximations()
         explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
         explorer.watch = guard_edges
+        explorer.goals = frozenset((*JUDGED, "iretq") if task.check_iret else JUDGED)
         found = explorer.run(entry.state.copy())
         if not layout.promoted:
             return explorer, found

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from verifier.lift.explore import Explorer, Leaf
-from verifier.lift.memory import same_history
+from verifier.lift.memory import nearby
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, GPRS
 from verifier.obligations import JUDGED, Reference
@@ -24,9 +24,10 @@ RESTORED = tuple(name for name in GPRS if name != "rsp")
 
 def guard_edges(explorer: Explorer) -> frozenset[tuple[int, int]]:
     """The static edges from code that can still reach a fast exit to code that can only reach IRETQ."""
-    graph, decode = explorer.order.successors, explorer.decode
-    fast = _reaching(graph, {place for place in graph if decode(place).mnemonic in JUDGED})
-    slow = _reaching(graph, {place for place in graph if decode(place).mnemonic == "iretq"})
+    order, decode = explorer.order, explorer.decode
+    graph = order.successors
+    fast = order.reaching({place for place in graph if decode(place).mnemonic in JUDGED})
+    slow = order.reaching({place for place in graph if decode(place).mnemonic == "iretq"})
     return frozenset(
         (source, target)
         for source, targets in graph.items()
@@ -34,20 +35,6 @@ def guard_edges(explorer: Explorer) -> frozenset[tuple[int, int]]:
         for target in targets
         if target in slow and target not in fast
     )
-
-
-def _reaching(graph: dict[int, tuple[int, ...]], goals: set[int]) -> set[int]:
-    sources: dict[int, list[int]] = {}
-    for source, targets in graph.items():
-        for target in targets:
-            sources.setdefault(target, []).append(source)
-    found, todo = set(goals), list(goals)
-    while todo:
-        for source in sources.get(todo.pop(), ()):
-            if source not in found:
-                found.add(source)
-                todo.append(source)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +62,7 @@ def iret_arms(explorer: Explorer) -> tuple[Arm, ...]:
         start.path = ()
         for leaf in explorer.resume(start).leaves:
             # A call that is not followed replaces the history, a store with an unknown address extends it.
-            alike = same_history(leaf.state.memory.history, state.memory.history)
+            alike = nearby(leaf.state.memory.history, state.memory.history)
             if leaf.kind == "exit" and leaf.detail == "iretq" and alike:
                 arms.append(Arm(land(condition, *leaf.state.path), leaf))
     return tuple(arms)

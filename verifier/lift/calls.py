@@ -14,7 +14,7 @@ from typing import Literal
 
 from verifier.lift import window
 from verifier.lift.flags import ARITHMETIC
-from verifier.lift.memory import RegionId, linear
+from verifier.lift.regions import RegionId, linear
 from verifier.lift.state import State
 from verifier.model import Location
 from verifier.terms import add

@@ -6,7 +6,7 @@ from __future__ import annotations
 from verifier.lift import calls, vex, window
 from verifier.lift.decode import Decoded
 from verifier.lift.loops import Loop, Mark
-from verifier.lift.memory import linear, made_up
+from verifier.lift.regions import linear, made_up
 from verifier.lift.state import State, Trap
 from verifier.lift.stepping import MAX_CASES, Stepper
 from verifier.model import THUNK, Choice, Defect, PatchSite, node, variant_of

@@ -18,7 +18,7 @@ from verifier.isa.machine import NotModelled
 from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, Operand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Flags, Thunk
 from verifier.lift.state import CC_REGISTERS, State, opaque_cc
-from verifier.terms import Term, as_term, concrete, eq, select
+from verifier.terms import Term, add, as_term, concrete, eq, select
 
 _LOGIC = frozenset({"and", "or", "xor", "test"})
 _SHIFTS = frozenset({"shl", "sal", "shr", "sar"})
@@ -38,19 +38,19 @@ def runs_here(decoded: Decoded) -> bool:
 
 
 def step(state: State, decoded: Decoded) -> None:
-    """BT, BTS, BTR, BTC with a register operand, or a memory operand and an immediate.
+    """BT, BTS, BTR, BTC.
 
-    SDM vol. 2A, BT: the bit offset is taken modulo the operand width, except
-    for a memory operand with a register offset, which reaches other words and
-    is not modelled. CF is the bit; ZF is unaffected; OF, SF, AF and PF are
-    undefined.
+    SDM vol. 2A, BT: the bit offset is taken modulo the operand width. For a
+    memory operand with a register offset its signed quotient by the width
+    counts words of that width from the operand's address on. CF is the bit;
+    ZF is unaffected; OF, SF, AF and PF are undefined.
     """
     target, offset = decoded.operands
     if isinstance(target, MemoryOperand):
-        if not isinstance(offset, ImmediateOperand):
-            raise NotModelled("a bit string in memory, indexed by a register")
         width = target.size * 8
         address = state.effective(target)
+        if not isinstance(offset, ImmediateOperand):
+            address = add(address, _word(_read(state, offset), width), 64)
         value = state.load(address, target.size)
     else:
         width, address = _width(target), None
@@ -73,6 +73,12 @@ def step(state: State, decoded: Decoded) -> None:
             state.store(address, value, width // 8)
     undefined = {name: state.fresh(name, 1) for name in ("of", "sf", "af", "pf")}
     state.choose_flags({"cf": selected, **undefined})
+
+
+def _word(offset: Term, width: int) -> Term:
+    """The distance in bytes of the word of ``width`` bits that a signed bit offset of that width is in."""
+    number = offset[width - 1 : width.bit_length() - 1]
+    return number.sign_extend(64 - int(number.size())) << (width // 8).bit_length() - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ ALLOWED = frozenset(
 """Integer mnemonics that VEX lifts and that our conformance tests cover."""
 
 BRANCHES = CONDITIONAL_JUMPS | {"jmp", "call", "ret", "jrcxz"}
+_TRANSFERS = (
+    capstone.CS_GRP_JUMP, capstone.CS_GRP_CALL, capstone.CS_GRP_RET, capstone.CS_GRP_IRET,
+    capstone.CS_GRP_BRANCH_RELATIVE,
+)  # fmt: skip
+"""Instructions that go elsewhere; one that raises an exception or enters a hypervisor comes back behind it."""
 _STRINGS = frozenset(f"{stem}{size}" for stem in ("movs", "stos", "lods") for size in "bwdq")
 _REPEATABLE = frozenset({"movsb", "movsw", "movsd", "movsq", "stosb", "stosw", "stosd", "stosq"})
 
@@ -91,7 +96,10 @@ Operand = MemoryOperand | RegisterOperand | ImmediateOperand
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One instruction. ``kind`` says who executes it; ``problem`` is why nobody does ("rejected")."""
+    """One instruction. ``kind`` says who executes it; ``problem`` is why nobody does ("rejected").
+
+    ``transfers``: a rejected one that goes elsewhere, or of which nothing is known.
+    """
 
     address: int
     raw: bytes
@@ -102,11 +110,19 @@ class Decoded:
     system: Instruction | None = None
     operands: tuple[Operand, ...] = ()
     problem: str = ""
+    transfers: bool = False
 
     @property
     def size(self) -> int:
         """Length in bytes."""
         return len(self.raw)
+
+    @property
+    def wanders(self) -> bool:
+        """Whether its bytes do not say where execution goes on: an indirect jump, or a rejected transfer."""
+        if self.kind == "rejected":
+            return self.transfers
+        return self.mnemonic == "jmp" and not isinstance(self.operands[0], ImmediateOperand)
 
     @property
     def repeated(self) -> bool:
@@ -142,14 +158,25 @@ def _print(raw: bytes, address: int) -> str:
 def decode(code: bytes, address: int) -> Decoded:
     """Decode the instruction that ``code`` begins with; never raises, rejects instead."""
     if not code:
-        return Decoded(address, b"", "(none)", "(no code here)", "rejected", parse(b""), problem="no code here")
+        return Decoded(
+            address, b"", "(none)", "(no code here)", "rejected", parse(b""), problem="no code here", transfers=True
+        )
     encoding = parse(code)
     instruction = next(_disassembler().disasm(encoding.raw, address, 1), None)
     system = match(encoding)
     if system is not None and system.opcode_bytes is not None:
         size = encoding.start + system.opcode_bytes
         if size > len(encoding.raw):
-            return Decoded(address, code, system.mnemonic, system.mnemonic, "rejected", encoding, problem="truncated")
+            return Decoded(
+                address,
+                code,
+                system.mnemonic,
+                system.mnemonic,
+                "rejected",
+                encoding,
+                problem="truncated",
+                transfers=True,
+            )
         raw = encoding.raw[:size]
         agreed = instruction is not None and bytes(instruction.bytes) == raw and system.kind == "step"
         text = _print(raw, address) if agreed else system.mnemonic
@@ -157,7 +184,14 @@ def decode(code: bytes, address: int) -> Decoded:
     if instruction is None:
         shown = code[:8].hex(" ")
         return Decoded(
-            address, code[:1], "(bad)", f"(bad) {shown}", "rejected", encoding, problem="no such instruction"
+            address,
+            code[:1],
+            "(bad)",
+            f"(bad) {shown}",
+            "rejected",
+            encoding,
+            problem="no such instruction",
+            transfers=True,
         )
     raw = bytes(instruction.bytes)
     text = _print(raw, address)
@@ -174,7 +208,13 @@ def decode(code: bytes, address: int) -> Decoded:
         problem, operands = "operand kind not modelled", ()
     mnemonic = _bare_mnemonic(instruction.mnemonic)
     kind: Literal["vex", "rejected"] = "rejected" if problem else "vex"
-    return Decoded(address, raw, mnemonic, text, kind, encoding, None, operands, problem)
+    transfers = bool(problem) and any(instruction.group(group) for group in _TRANSFERS)
+    return Decoded(address, raw, mnemonic, text, kind, encoding, None, operands, problem, transfers)
+
+
+def _nothing(address: int, raw: bytes, mnemonic: str, text: str, encoding: Encoding, problem: str) -> Decoded:
+    """Bytes that are no instruction: nothing is known of where they lead."""
+    return Decoded(address, raw, mnemonic, text, "rejected", encoding, problem=problem, transfers=True)
 
 
 def _bare_mnemonic(mnemonic: str) -> str:

@@ -10,7 +10,7 @@ from verifier.contract import Contract
 from verifier.isa.machine import SYSTEM_REGISTERS
 from verifier.lift.decode import Decoded
 from verifier.lift.flags import ARITHMETIC, Chosen, Thunk
-from verifier.lift.memory import Layout
+from verifier.lift.regions import Layout
 from verifier.lift.state import Shared, State, opaque_cc
 from verifier.lift.symbols import Symbols
 from verifier.model import GPRS, Image, Location

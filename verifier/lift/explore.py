@@ -35,6 +35,8 @@ class Explorer(Control):
     """One exploration.
 
     ``watch`` may name edges of the static graph, see ``Control.crossed``.
+    ``goals`` are the exit mnemonics that are asked about; None: all. What
+    cannot be followed is no problem where no path leads to one.
     """
 
     def __init__(
@@ -58,6 +60,22 @@ class Explorer(Control):
         self._pending: dict[tuple[object, ...], State] = {}
         self._heap: list[tuple[tuple[int, ...], int, tuple[object, ...]]] = []
         self._pushed = 0
+        self._leading: frozenset[int] | None = None
+        self.goals: frozenset[str] | None = None
+
+    def _is_goal(self, place: int) -> bool:
+        """Whether it is an exit that is asked about, or leads to where only the run itself can tell."""
+        decoded = self.decode(place)
+        if decoded.kind == "exit":
+            return self.goals is None or decoded.mnemonic in self.goals
+        return decoded.wanders
+
+    def _matters(self, state: State) -> bool:
+        """Whether some path from here may reach an exit that is asked about."""
+        if self._leading is None or self.goals is None:
+            return True
+        returns = (place for back in state.calls for place in self.image.places(back))
+        return state.place in self._leading or any(place in self._leading for place in returns)
 
     def run(self, entry: State) -> Exploration:
         """Explore from ``entry``."""
@@ -65,6 +83,8 @@ class Explorer(Control):
         self.order = Order(self.image, places, self.decode, self.follows)
         self.loops = find_loops(self.order)
         entry.shared.enumerate_values = self._values
+        entry.shared.layout.bound = self._bound
+        self._leading = self.order.reaching({place for place in self.order.successors if self._is_goal(place)})
         if self.watch is not None:
             self._edges = self.watch(self)
         decoded = self.decode(entry.place)
@@ -80,7 +100,7 @@ class Explorer(Control):
 
     def _sibling(self) -> Explorer:
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
-        other.follow = self.follow
+        other.follow, other.goals, other._leading = self.follow, self.goals, self._leading
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
         return other
 

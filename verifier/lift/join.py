@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from verifier.isa.machine import SYSTEM_REGISTERS
 from verifier.lift.flags import ARITHMETIC, Joined
-from verifier.lift.memory import linear
+from verifier.lift.regions import linear
 from verifier.lift.state import Event, State, opaque_cc
 from verifier.model import GPRS
 from verifier.terms import Term, Truth, land, lnot, lor, select

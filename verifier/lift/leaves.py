@@ -12,7 +12,7 @@ from verifier.lift.state import State
 from verifier.model import Location, Reason
 from verifier.terms import Truth
 
-LeafKind = Literal["exit", "trap", "external", "return", "loop", "problem"]
+LeafKind = Literal["exit", "trap", "external", "return", "loop", "problem", "aside"]
 
 
 @dataclass(frozen=True, slots=True)

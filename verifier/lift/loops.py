@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from verifier.isa.machine import SYSTEM_REGISTERS
 from verifier.lift.flags import ARITHMETIC, Chosen
-from verifier.lift.memory import Maybe, RegionId, same_history
+from verifier.lift.memory import Maybe, same_history
 from verifier.lift.order import Order
+from verifier.lift.regions import RegionId
 from verifier.lift.state import State
 from verifier.lift.window import short
 from verifier.model import GPRS

@@ -50,13 +50,30 @@ class Order:
         key = [part for back in calls for part in (self._rank.get(back, unknown), 0)]
         return (*key, self._rank.get(place, unknown), 1)
 
+    def reaching(self, goals: set[int]) -> frozenset[int]:
+        """The places from which the graph leads to one of the goals, and these."""
+        sources: dict[int, list[int]] = {}
+        for source, targets in self.successors.items():
+            for target in targets:
+                sources.setdefault(target, []).append(source)
+        found, todo = set(goals), list(goals)
+        while todo:
+            for source in sources.get(todo.pop(), ()):
+                if source not in found:
+                    found.add(source)
+                    todo.append(source)
+        return frozenset(found)
+
     def _targets(self, place: int) -> tuple[int, ...]:
         found = self._addresses(self._decode(place))
         return tuple(target for address in found for target in self._image.places(address, place))
 
     def _addresses(self, decoded: Decoded) -> tuple[int, ...]:
-        if decoded.kind in ("rejected", "exit", "trap"):
+        if decoded.kind in ("exit", "trap"):
             return ()
+        if decoded.kind == "rejected":
+            # For the graph it goes on, unless it may go anywhere (``Decoded.wanders``).
+            return () if decoded.wanders or not decoded.problem else (decoded.next,)
         direct = tuple(
             operand.value
             for operand in decoded.operands

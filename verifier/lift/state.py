@@ -19,7 +19,8 @@ from verifier.isa.machine import SYSTEM_REGISTERS, NotModelled
 from verifier.lift import window
 from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Thunk
-from verifier.lift.memory import Layout, Memory, RegionId, linear
+from verifier.lift.memory import Memory
+from verifier.lift.regions import Layout, RegionId, linear
 from verifier.model import Defect, Location, Switch, address_of
 from verifier.terms import Term, Truth, add, as_term, bits, decided, eq, select
 

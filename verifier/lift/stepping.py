@@ -17,6 +17,10 @@ MAX_CASES = 16
 """A computed jump or a table look-up may have this many constant targets."""
 
 
+INDEX_LIMITS = (0xFF, 0xFFF)
+"""Bounds in bytes that are tried for an index into a known area."""
+
+
 class Stepper:
     """What the exploration of one image needs to execute an instruction.
 
@@ -80,7 +84,18 @@ class Stepper:
             found.append(model.value(term))
         return ()
 
+    def _bound(self, term: Term) -> int | None:
+        """A small upper bound of a 64-bit term in any machine, or None."""
+        for limit in INDEX_LIMITS:
+            if self.solver.check(term.UGT(limit)) == "unsat":
+                return limit
+        return None
+
     # Leaves.
+
+    def _matters(self, state: State) -> bool:
+        """Whether it matters how the state goes on."""
+        raise NotImplementedError
 
     def _leaf(self, kind: LeafKind, detail: str, state: State, decoded: Decoded, reason: Reason | None = None) -> None:
         location = state.shared.locate(decoded)
@@ -89,6 +104,9 @@ class Stepper:
     def _problem(self, state: State, decoded: Decoded, code: str, text: str, remedy: str) -> None:
         """A problem leaf, unless no machine gets there."""
         if self.choose is None and self.solver.check(*state.path) == "unsat":
+            return
+        if not self._matters(state):
+            self._leaf("aside", text, state, decoded)
             return
         self._leaf("problem", code, state, decoded, Reason(code, text, remedy, state.shared.locate(decoded)))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verifier.isa.machine import NotModelled
-from verifier.lift.memory import Layout, RegionId, linear
+from verifier.lift.regions import Layout, RegionId, linear
 from verifier.lift.symbols import Symbol
 from verifier.model import Location
 from verifier.terms import Term, Truth, as_term, eq, land, lnot, lor
@@ -41,9 +41,11 @@ def watch(state: State, address: Term, verb: str) -> None:
         only = stack
     else:
         return
-    if root is not None and root is stack:
+    # An index into a known area belongs to that area.
+    base = root if region.parent is None else region.parent.root
+    if base is not None and base is stack:
         state.record("stack", True, f"{verb} memory through the user's RSP", only)
-    elif region.kind == "unknown":
+    elif region.kind == "unknown" and region.parent is None:
         state.record("stack", True, f"{verb} memory that may fault while RSP is the user's", only)
 
 
