@@ -240,13 +240,24 @@ def same_history(left: tuple[Marker, ...], right: tuple[Marker, ...]) -> bool:
 
 
 def nearby(history: tuple[Marker, ...], base: tuple[Marker, ...]) -> bool:
-    """Whether a history adds nothing to another one but stores by an index into a known area."""
-    if same_history(history, base):
+    """Whether a history adds nothing to another one that may change a word of a known region at large.
+
+    Stores to known regions leave markers for unknown ones; stores by an index into a known area for its words.
+    """
+    done: dict[int, bool] = {}
+
+    def extends(markers: tuple[Marker, ...]) -> bool:
+        rest = markers
+        while not same_history(rest, base):
+            match rest:
+                case (*before, Maybe(hits="near" | "unknown")):
+                    rest = tuple(before)
+                case (*before, Fork() as fork) if not before:
+                    if id(fork) not in done:
+                        done[id(fork)] = extends(fork.then) and extends(fork.otherwise)
+                    return done[id(fork)]
+                case _:
+                    return False
         return True
-    match history:
-        case (*before, Maybe(hits="near")):
-            return nearby(tuple(before), base)
-        case (Fork(_, then, otherwise),):
-            return nearby(then, base) and nearby(otherwise, base)
-        case _:
-            return False
+
+    return extends(history)
