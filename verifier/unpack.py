@@ -194,7 +194,7 @@ def _pe_header(data: bytes) -> int | None:
 
 
 def _pe_section(data: bytes, header: int, name: bytes) -> bytes:
-    """A section of a PE file, without the padding of the file."""
+    """A section of a PE file, as it is stored: with padding behind it."""
     if header + 20 > len(data):
         raise _BadImageError("truncated in the PE header; copy the file again")
     count, optional = struct.unpack_from("<2xH12xH", data, header)
@@ -203,10 +203,10 @@ def _pe_section(data: bytes, header: int, name: bytes) -> bytes:
         if at + 40 > len(data):
             raise _BadImageError("truncated in the PE section table; copy the file again")
         if data[at : at + 8] == name.ljust(8, b"\0"):
-            size, _, stored, start = struct.unpack_from("<IIII", data, at + 8)
-            if start + min(size, stored) > len(data):
+            size, start = struct.unpack_from("<II", data, at + 16)
+            if start + size > len(data):
                 raise _BadImageError("truncated: the kernel section ends beyond the file; copy the file again")
-            return data[start : start + min(size, stored)]
+            return data[start : start + size]
     raise _BadImageError("a PE (EFI) program without a bzImage; give the ELF file of the same build, or its .gz")
 
 
@@ -233,7 +233,7 @@ def _decompressed(name: str, data: bytes, limit: int) -> tuple[bytes, bytes]:
             raise _BadImageError(f"compressed with {name}, which is not read; decompress it and give the ELF file")
     try:
         out, tail, ended = read(data, limit)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError) as error:
+    except (zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError) as error:
         raise _BadImageError(f"the {name} data is corrupt ({error}); copy the file again") from error
     if not ended and len(out) <= limit:
         raise _BadImageError(f"truncated: the {name} data ends early; copy the file again")
