@@ -33,6 +33,8 @@ class Options:
     told" must fail, because no configuration would be a vacuous proof.
     ``frame`` "auto" takes the reference from the file's own IRET exit instead
     of the contract's frame table; ``check_iret`` judges the IRET exits as well.
+    ``build`` is a compilation database or a build directory, ``symbols`` a
+    System.map or an ELF file with the symbols that the input itself lacks.
     """
 
     entries: tuple[str, ...] = ()
@@ -45,6 +47,8 @@ class Options:
     rlimit: int | None = None
     frame: str | None = None
     check_iret: bool = False
+    build: str | None = None
+    symbols: str | None = None
 
 
 def resolve(told: Options, header: Options) -> Options:
@@ -65,6 +69,8 @@ def resolve(told: Options, header: Options) -> Options:
         rlimit=header.rlimit if told.rlimit is None else told.rlimit,
         frame=told.frame or header.frame,
         check_iret=told.check_iret or header.check_iret,
+        build=told.build or header.build,
+        symbols=told.symbols or header.symbols,
     )
 
 
@@ -81,6 +87,9 @@ def command(path: str, options: Options) -> str:
             chosen = {config[index] for config in options.configs}
             if len(chosen) == 1:
                 words += [flag, *chosen]
+    for flag, value in (("-p", options.build), ("--symbols", options.symbols)):
+        if value is not None:
+            words += [flag, value]
     words += [f"-I{directory}" for directory in options.include_dirs]
     words += [f"-D{define}" for define in options.defines]
     if options.frame is not None:
@@ -126,7 +135,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--vendor", choices=("intel", "amd"), help="only this CPU vendor (default: both)")
     what.add_argument("--paging", choices=("la48", "la57"), help="only this linear-address width (default: both)")
+    what.add_argument(
+        "--symbols",
+        metavar="FILE",
+        help="names for an image that has none: its System.map, or an ELF file of the same build with a symbol table",
+    )
     source = parser.add_argument_group("preprocessor")
+    source.add_argument(
+        "-p",
+        dest="build",
+        metavar="BUILD",
+        help="assemble a source as its build does: BUILD is a compile_commands.json, a directory that holds one, or "
+        "a build directory with .NAME.o.cmd files (default: the .NAME.o.cmd next to the source, if there is one)",
+    )
     source.add_argument(
         "-I", dest="include_dirs", action="append", default=[], metavar="DIR", help="search DIR for #include"
     )
@@ -163,6 +184,8 @@ def from_namespace(parsed: argparse.Namespace) -> Options:
         rlimit=parsed.rlimit,
         frame=parsed.frame,
         check_iret=parsed.check_iret,
+        build=parsed.build,
+        symbols=parsed.symbols,
     )
 
 
