@@ -21,10 +21,10 @@ PACKAGE = ROOT / "verifier"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"terms"}),
     frozenset({"model", "outcomes", "solver"}),
-    frozenset({"reasons", "toml_table"}),
+    frozenset({"debuginfo", "reasons", "toml_table"}),
     frozenset({"elf", "isa", "lines", "source", "unpack"}),
-    frozenset({"contract"}),
-    frozenset({"assemble", "assumptions", "clauses", "image", "lift", "options", "replay", "report"}),
+    frozenset({"contract", "executable", "image", "symbolfile"}),
+    frozenset({"assemble", "assumptions", "clauses", "lift", "loader", "options", "replay", "report"}),
     frozenset({"explain", "listing", "minimise", "obligations", "progress", "sites", "trace"}),
     frozenset({"confirm", "prove"}),
     frozenset({"counterexample", "references", "thunks"}),

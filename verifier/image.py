@@ -13,6 +13,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from verifier.elf import (
+    EM_X86_64,
+    ET_REL,
     SHF_ALLOC,
     SHF_COMPRESSED,
     SHF_EXECINSTR,
@@ -21,12 +23,17 @@ from verifier.elf import (
     SHN_COMMON,
     SHT_REL,
     SHT_RELA,
-    SHT_SYMTAB,
+    STT_FILE,
+    STT_FUNC,
+    STT_SECTION,
+    STT_TLS,
     BadObjectError,
+    FileHeader,
     Header,
+    file_header,
     section_bytes,
     section_headers,
-    string_at,
+    symbols,
     uncompressed,
 )
 from verifier.lines import LineTableError, line_entries
@@ -45,7 +52,6 @@ MAX_RELOCATIONS = 1 << 18
 
 _PAGE = 4096
 _MASK = (1 << 64) - 1
-_STT_FUNC, _STT_SECTION, _STT_FILE, _STT_TLS = 2, 3, 4, 6
 
 # type: name, field size in bytes, PC-relative, least and greatest value that fits the field.
 _RELOCATIONS: dict[int, tuple[str, int, bool, int, int]] = {
@@ -112,10 +118,23 @@ def load_object(data: bytes, path: str, sha256: str) -> Image:
 
 
 def _load(data: bytes, path: str, sha256: str) -> Image:
-    headers = section_headers(data)
+    file = file_header(data)
+    if not file.wide:
+        raise BadObjectError("not a 64-bit ELF object; verify-exit reads x86-64 objects only")
+    if file.machine != EM_X86_64:
+        raise BadObjectError(f"made for machine {file.machine}; verify-exit reads x86-64 (machine 62) objects only")
+    if file.kind != ET_REL:
+        raise BadObjectError(f"not a relocatable object (ELF type {file.kind}, wanted 1); give the .o file")
+    if not file.section_count:
+        raise BadObjectError("the section header table is malformed or truncated")
+    headers = section_headers(data, file)
+    relocated = [header.info for header in headers if header.type in (SHT_RELA, SHT_REL) and header.info]
+    if len(relocated) != len(set(relocated)):
+        # Each would copy the section: time and memory would grow with the square of the file.
+        raise BadObjectError("a section has two tables of relocations")
     sections = _layout(data, headers)
     end = max((section.address + section.size for section in sections.values()), default=SECTION_BASE)
-    targets, common = _symbols(data, headers, sections, _aligned(end, _PAGE))
+    targets, common = _symbols(data, file, headers, sections, _aligned(end, _PAGE))
     relocations: list[Relocation] = []
     for table in headers:
         if table.type not in (SHT_RELA, SHT_REL) or table.info not in sections:
@@ -127,12 +146,12 @@ def _load(data: bytes, path: str, sha256: str) -> Image:
         if len(relocations) > MAX_RELOCATIONS:
             raise BadObjectError(f"more than {MAX_RELOCATIONS} relocations")
     laid_out = (*sections.values(), *common)
-    symbols = dict.fromkeys(target.symbol for target in targets if target.symbol is not None)
+    listed = dict.fromkeys(target.symbol for target in targets if target.symbol is not None)
     return Image(
         path=path,
         sha256=sha256,
         sections=laid_out,
-        symbols=tuple(sorted(symbols, key=lambda symbol: (symbol.address, not symbol.is_global, symbol.name))),
+        symbols=tuple(sorted(listed, key=lambda symbol: (symbol.address, not symbol.is_global, symbol.name))),
         relocations=tuple(sorted(relocations, key=lambda item: (item.address, item.type, item.symbol))),
         lines=_lines(data, headers, targets, laid_out),
     )
@@ -170,23 +189,14 @@ def _layout(data: bytes, headers: tuple[Header, ...]) -> dict[int, Section]:
 
 
 def _symbols(
-    data: bytes, headers: tuple[Header, ...], sections: dict[int, Section], common_base: int
+    data: bytes, file: FileHeader, headers: tuple[Header, ...], sections: dict[int, Section], common_base: int
 ) -> tuple[tuple[_Target, ...], tuple[Section, ...]]:
     """The symbol table by index, and the section of the common symbols if there are any."""
-    tables = [header for header in headers if header.type == SHT_SYMTAB]
-    if not tables:
-        return (), ()
-    names_header = next((header for header in headers if header.index == tables[0].link), None)
-    if len(tables) > 1 or names_header is None or tables[0].size % 24:
-        raise BadObjectError("the symbol table is malformed")
-    names = section_bytes(data, names_header)
     all_names = {header.index: header.name for header in headers}
     externals: dict[str, int] = {}
     targets: list[_Target] = []
     common = common_base
-    table = section_bytes(data, tables[0])
-    for name_offset, info, _other, index, value, size in struct.iter_unpack("<IBBHQQ", table):
-        name, kind, is_global = string_at(names, name_offset), info & 15, info >> 4 != 0
+    for name, kind, is_global, index, value, size in symbols(data, file, headers):
         section = sections.get(index)
         address: int | None = None
         where: str | None = None
@@ -205,12 +215,12 @@ def _symbols(
             address = externals.setdefault(name, EXTERNAL_BASE + EXTERNAL_STRIDE * len(externals))
         elif index and index not in all_names:
             raise BadObjectError(f"symbol {name!r} is in section {index}, which does not exist")
-        if kind == _STT_SECTION:
+        if kind == STT_SECTION:
             name = section.name if section is not None else all_names.get(index, name)
-        if kind == _STT_TLS:
+        if kind == STT_TLS:
             address = None
-        listed = address is not None and name and index != SHN_ABS and kind not in (_STT_SECTION, _STT_FILE)
-        symbol = Symbol(name, address, size, is_global, kind == _STT_FUNC, where) if listed and address else None
+        listed = address is not None and name and index != SHN_ABS and kind not in (STT_SECTION, STT_FILE)
+        symbol = Symbol(name, address, size, is_global, kind == STT_FUNC, where) if listed and address else None
         targets.append(_Target(name, address, value, index == 0 and bool(name), symbol))
     if len(externals) > MAX_EXTERNALS:
         raise BadObjectError(f"more than {MAX_EXTERNALS} undefined symbols")

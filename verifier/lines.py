@@ -1,82 +1,37 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Line numbers from a DWARF ``.debug_line`` section, versions 2 to 5.
+"""Line numbers from a DWARF ``.debug_line`` section, all of them or those of some addresses.
 
-Source: DWARF Debugging Information Format, version 5 (2017), section 6.2;
-version 4 (2010) for the older header. Written by hand because the bytes are
-untrusted: every loop here consumes input, so time and memory are linear in
-the size of the section.
+Source: DWARF Debugging Information Format, version 5 (2017), section 6.2. The
+line table of a kernel is tens of megabytes, so for an executable only the
+units are decoded that are needed; see verifier.debuginfo for one unit.
 """
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from verifier.debuginfo import LineTableError, Reader, Strings, Unit, unit_entries
 from verifier.model import LineEntry
 
-_LNCT_PATH, _LNCT_DIRECTORY = 1, 2
-_FIXED_FORMS = {0x0B: 1, 0x05: 2, 0x06: 4, 0x07: 8, 0x1E: 16}  # data1, data2, data4, data8, data16
-_STRING_LIMIT = 4096  # bytes; many entries may share one string
+__all__ = ["LineTableError", "line_entries"]
+
+MAX_ROWS = 1 << 20
+MAX_UNITS = 1 << 18
+MAX_WANTED = 4 << 20
+"""Bounds: rows; units; bytes of the units that are decoded for some ranges."""
+
+_SET_ADDRESS = re.compile(rb"\x00\x09\x02(.{8})", re.DOTALL)  # DW_LNE_set_address, which starts every sequence
+_MAX_STARTS = 1 << 20
+_BEFORE = 4  # starts that are looked at below a wanted address: not each must be a true one
 
 
-class LineTableError(Exception):
-    """The line table is malformed, or of a version or form that is not read."""
-
-
-@dataclass(slots=True)
-class _Reader:
-    """A cursor over little-endian bytes; the one mutable thing here."""
-
-    data: bytes
-    offset: int
-    end: int
-
-    def take(self, size: int) -> bytes:
-        """The next ``size`` bytes."""
-        start, self.offset = self.offset, self.offset + size
-        if self.offset > self.end:
-            raise LineTableError(f"truncated at offset {start:#x}")
-        return self.data[start : self.offset]
-
-    def unsigned(self, size: int) -> int:
-        """An unsigned integer of ``size`` bytes."""
-        return int.from_bytes(self.take(size), "little")
-
-    def leb(self, signed: bool = False) -> int:
-        """A LEB128 number of at most 64 bits."""
-        value = shift = 0
-        while True:
-            byte = self.unsigned(1)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                break
-            if shift >= 70:
-                raise LineTableError(f"over-long number at offset {self.offset:#x}")
-        return value - (1 << shift) if signed and byte & 0x40 else value
-
-    def string(self) -> str:
-        """A string that ends in a zero byte."""
-        stop = self.data.find(b"\0", self.offset, min(self.end, self.offset + _STRING_LIMIT))
-        if stop < 0:
-            raise LineTableError(f"unterminated or over-long string at offset {self.offset:#x}")
-        text = self.data[self.offset : stop].decode("utf-8", "replace")
-        self.offset = stop + 1
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    minimum_length: int
-    line_base: int
-    line_range: int
-    operand_counts: tuple[int, ...]
-    files: tuple[str, ...]
-
-
-def line_entries(section: bytes, line_str: bytes, str_section: bytes) -> tuple[LineEntry, ...]:
-    """All rows of ``.debug_line``, sorted by address; the end of a sequence is an entry with line 0.
+def line_entries(
+    section: bytes, line_str: bytes, str_section: bytes, wanted: Sequence[tuple[int, int]] | None = None
+) -> tuple[LineEntry, ...]:
+    """The rows of ``.debug_line``, sorted by address; the end of a sequence is an entry with line 0.
 
     ``section`` is the content after relocation; ``line_str`` and
     ``str_section`` are ``.debug_line_str`` and ``.debug_str`` (empty if
@@ -84,146 +39,91 @@ def line_entries(section: bytes, line_str: bytes, str_section: bytes) -> tuple[L
     left out. Where several rows have one address, only the last is kept, and
     the end of one sequence gives way to the start of the next.
 
+    With ``wanted``, address ranges (first, behind the last), only what is
+    needed for them is decoded and returned; of more than MAX_WANTED bytes of
+    line programs the rest is left out.
+
     Raises LineTableError.
     """
+    units = list(_units(section))
+    strings = Strings(line_str, str_section)
     rows: list[tuple[int, bool, LineEntry]] = []
-    offset = 0
+    for unit in units if wanted is None else _covering(section, units, wanted):
+        found = ((entry.address, entry.line != 0, entry) for entry in unit_entries(section, unit, strings))
+        rows += islice(found, MAX_ROWS + 1 - len(rows))
+        if len(rows) > MAX_ROWS:
+            raise LineTableError(f"more than {MAX_ROWS} rows")
+    rows.sort(key=lambda row: row[:2])
+    entries = {address: entry for address, _is_row, entry in rows}
+    return tuple(entries.values()) if wanted is None else _within(list(entries.values()), _merged(wanted))
+
+
+def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same addresses in ranges that do not touch, sorted."""
+    merged: list[tuple[int, int]] = []
+    for first, end in sorted(ranges):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        elif first < end:
+            merged.append((first, end))
+    return merged
+
+
+def _within(entries: list[LineEntry], ranges: list[tuple[int, int]]) -> tuple[LineEntry, ...]:
+    """The entries that say something about the ranges; an end of range is an entry with line 0."""
+    addresses = [entry.address for entry in entries]
+    kept: dict[int, LineEntry] = {}
+    for first, end in ranges:
+        # The row at or below the first address is its line.
+        low = max(bisect_right(addresses, first) - 1, 0)
+        part = entries[low : bisect_left(addresses, end)]
+        kept |= {entry.address: entry for entry in part}
+        if part:
+            kept[end] = LineEntry(end, "", 0)
+    return tuple(entry for _, entry in sorted(kept.items()))
+
+
+def _units(section: bytes) -> Iterator[Unit]:
+    """The units of the section, in order."""
+    offset = count = 0
     while offset < len(section):
-        reader = _Reader(section, offset, len(section))
+        reader = Reader(section, offset, len(section))
         wide = False
         length = reader.unsigned(4)
         if length == 0xFFFFFFFF:
             wide, length = True, reader.unsigned(8)
-        offset = reader.end = reader.offset + length
-        if offset > len(section):
+        end = reader.offset + length
+        if end > len(section):
             raise LineTableError("a unit is longer than the section")
-        rows += [(entry.address, entry.line != 0, entry) for entry in _unit(reader, wide, line_str, str_section)]
-    rows.sort(key=lambda row: row[:2])
-    return tuple({address: entry for address, _is_row, entry in rows}.values())
+        count += 1
+        if length < 2 or count > MAX_UNITS:
+            raise LineTableError("an empty unit, or too many")
+        yield Unit(offset, reader.offset, end, wide)
+        offset = end
 
 
-def _unit(reader: _Reader, wide: bool, line_str: bytes, str_section: bytes) -> Iterator[LineEntry]:
-    version = reader.unsigned(2)
-    if not 2 <= version <= 5:
-        raise LineTableError(f"DWARF version {version} is not read")
-    if version == 5:
-        reader.take(2)  # address size, segment selector size
-    size = 8 if wide else 4
-    header_length = reader.unsigned(size)
-    program = reader.offset + header_length
-    minimum_length = reader.unsigned(1)
-    reader.take(2 if version >= 4 else 1)  # operations per instruction (VLIW only), default is_stmt
-    base, line_range, opcode_base = (reader.unsigned(1) for _ in range(3))
-    counts = tuple(reader.take(max(opcode_base - 1, 0)))
-    files = _files_5(reader, size, line_str, str_section) if version == 5 else _files_2(reader)
-    if program > reader.end or line_range == 0:
-        raise LineTableError("malformed header")
-    reader.offset = program
-    header = _Header(minimum_length, base - 256 if base & 0x80 else base, line_range, (0, *counts), files)
-    yield from _rows(reader, header)
+def _covering(section: bytes, units: list[Unit], wanted: Sequence[tuple[int, int]]) -> Iterator[Unit]:
+    """The units with a sequence that may cover a wanted address.
 
-
-def _rows(reader: _Reader, header: _Header) -> Iterator[LineEntry]:
-    """Run the line number program (section 6.2.5)."""
-    address, file, line = 0, 1, 1
-    opcode_base = len(header.operand_counts)
-
-    def row(number: int) -> LineEntry:
-        name = header.files[file] if 0 <= file < len(header.files) else ""
-        # A row without a usable line or file must not read as a line: line 0 says "none".
-        return LineEntry(address & 0xFFFFFFFFFFFFFFFF, name, number if name and number > 0 else 0)
-
-    while reader.offset < reader.end:
-        opcode = reader.unsigned(1)
-        if opcode >= opcode_base:
-            step = opcode - opcode_base
-            address += step // header.line_range * header.minimum_length
-            line += header.line_base + step % header.line_range
-            yield row(line)
-            continue
-        match opcode:
-            case 0:  # extended: length, opcode, operands
-                length = reader.leb()
-                body = _Reader(reader.data, reader.offset, reader.offset + len(reader.take(length)))
-                extended = body.unsigned(1) if length else None
-                if extended == 1:  # end_sequence
-                    yield LineEntry(address & 0xFFFFFFFFFFFFFFFF, "", 0)
-                    address, file, line = 0, 1, 1
-                elif extended == 2:  # set_address
-                    address = body.unsigned(8)
-            case 1:  # copy
-                yield row(line)
-            case 2:  # advance_pc
-                address += reader.leb() * header.minimum_length
-            case 3:  # advance_line
-                line += reader.leb(signed=True)
-            case 4:  # set_file
-                file = reader.leb()
-            case 8:  # const_add_pc
-                address += (255 - opcode_base) // header.line_range * header.minimum_length
-            case 9:  # fixed_advance_pc
-                address += reader.unsigned(2)
-            case _:  # column, is_stmt, basic block, prologue, isa, unknown: no effect here
-                for _ in range(header.operand_counts[opcode]):
-                    reader.leb()
-
-
-def _files_2(reader: _Reader) -> tuple[str, ...]:
-    """File names by number from 1, DWARF 2 to 4 (v4, section 6.2.4); directory 0 is the compilation's."""
-    directories = [""]
-    while name := reader.string():
-        directories.append(name)
-    files = [""]
-    while name := reader.string():
-        files.append(_joined(directories, reader.leb(), name))
-        reader.leb()  # time
-        reader.leb()  # size
-    return tuple(files)
-
-
-def _files_5(reader: _Reader, size: int, line_str: bytes, str_section: bytes) -> tuple[str, ...]:
-    """File names by number from 0, DWARF 5 (section 6.2.4.1); directory 0 is the compilation's."""
-    tables: list[list[tuple[str, int]]] = []
-    for _ in range(2):
-        formats = [(reader.leb(), reader.leb()) for _ in range(reader.unsigned(1))]
-        count = reader.leb()
-        if count and not formats:
-            raise LineTableError("entries without a format")
-        # Every form takes at least a byte, so a huge count ends as "truncated".
-        table = []
-        for _ in range(count):
-            name, directory = "", 0
-            for content, form in formats:
-                value = _form(reader, form, size, line_str, str_section)
-                if content == _LNCT_PATH and isinstance(value, str):
-                    name = value
-                elif content == _LNCT_DIRECTORY and isinstance(value, int):
-                    directory = value
-            table.append((name, directory))
-        tables.append(table)
-    directories = [name for name, _ in tables[0]]
-    directories[:1] = [""]
-    return tuple(_joined(directories, directory, name) for name, directory in tables[1])
-
-
-def _form(reader: _Reader, form: int, size: int, line_str: bytes, str_section: bytes) -> int | str:
-    if form in _FIXED_FORMS:
-        return reader.unsigned(_FIXED_FORMS[form])
-    match form:
-        case 0x08:  # string
-            return reader.string()
-        case 0x1F | 0x0E:  # line_strp, strp
-            strings = line_str if form == 0x1F else str_section
-            return _Reader(strings, reader.unsigned(size), len(strings)).string()
-        case 0x0F:  # udata
-            return reader.leb()
-        case 0x09:  # block
-            reader.take(reader.leb())
-            return 0
-    raise LineTableError(f"form {form:#x} is not read")
-
-
-def _joined(directories: list[str], directory: int, name: str) -> str:
-    if directory >= len(directories):
-        raise LineTableError(f"file {name!r} is in a directory that is not listed")
-    return posixpath.normpath(posixpath.join(directories[directory], name)) if name else ""
+    A sequence starts with an instruction that sets the address, which is
+    found as bytes without running anything. In a linked file sequences do
+    not overlap, so the nearest start below an address is that of its
+    sequence. What looks like such an instruction and is none only adds units.
+    """
+    starts = sorted(
+        (int.from_bytes(found[1], "little"), found.start())
+        for found in islice(_SET_ADDRESS.finditer(section), _MAX_STARTS)
+    )
+    addresses = [address for address, _ in starts]
+    begins = [unit.start for unit in units]
+    chosen: dict[int, None] = {}
+    for first, end in wanted:
+        low = max(bisect_right(addresses, first) - _BEFORE, 0)
+        for _, position in starts[low : max(bisect_left(addresses, end), low)]:
+            chosen[bisect_right(begins, position) - 1] = None
+    total = 0
+    for index in chosen:
+        total += units[index].end - units[index].start
+        if total > MAX_WANTED:
+            return
+        yield units[index]
