@@ -3,11 +3,34 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from verifier.boundaries import Boundaries
+from verifier.isa.encoding import MAX_LENGTH, parse
 from verifier.lift.decode import Decoded, decode
 from verifier.lift.order import Order
 from verifier.model import Image, Symbol, UserError, address_of
+
+LARGE = 1 << 16
+"""From so many bytes of code on, exits are looked for by their opcode instead of by decoding everything."""
+
+MOST_PAIRS = 1 << 14
+"""So many pairs of bytes that look like such an opcode are looked at; code has a few per MiB."""
+
+_OPCODES = re.compile(rb"\x0f[\x07\x35]")
+"""SYSRET and SYSEXIT (SDM vol. 2B)."""
+
+_EXITS = ("sysretq", "sysretl", "sysexitq", "sysexitl")
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSites:
+    """The SYSRETs and SYSEXITs of an image, and the addresses of bytes that may be one or lie inside an instruction."""
+
+    sites: tuple[Decoded, ...]
+    undecided: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +39,65 @@ class Entrance:
 
     address: int
     name: str
+
+
+def exit_sites(image: Image, boundaries: Boundaries | None = None) -> ExitSites:
+    """Every SYSRET and SYSEXIT of the code as it may run, patch sites included.
+
+    Replacing code counts where it is put, not where the file keeps it. In a large image a pair of
+    opcode bytes is dismissed only if ``Boundaries`` finds it inside an instruction.
+    Raises UserError ``too-many-exits``.
+    """
+    if sum(len(section.data) for section in image.sections if section.executable) < LARGE:
+        found = {site.address: site for site in sysret_sites(image)}
+        undecided: list[int] = []
+    else:
+        found, undecided = _by_opcode(image, boundaries or Boundaries(image))
+    for patch in image.patches:
+        for choice in patch.choices:
+            if _OPCODES.search(choice.code):
+                for address in (*found, *undecided):
+                    if choice.source <= address < choice.source + choice.source_size:
+                        found.pop(address, None)
+                        undecided = [other for other in undecided if other != address]
+                found.update((site.address, site) for site in _exits_in(choice.code, patch.address))
+    return ExitSites(tuple(found[address] for address in sorted(found)), tuple(sorted(undecided)))
+
+
+def _by_opcode(image: Image, boundaries: Boundaries) -> tuple[dict[int, Decoded], list[int]]:
+    found: dict[int, Decoded] = {}
+    undecided: list[int] = []
+    pairs = 0
+    for section in image.sections:
+        if not section.executable:
+            continue
+        for pair in _OPCODES.finditer(section.data):
+            pairs += 1
+            if pairs > MOST_PAIRS:
+                text = f"{image.path}: more than {MOST_PAIRS} SYSRET or SYSEXIT opcodes; is this a kernel's code?"
+                raise UserError("too-many-exits", text)
+            opcode = section.address + pair.start()
+            for start in range(opcode, max(opcode - MAX_LENGTH + 2, section.address) - 1, -1):
+                raw = image.code_at(start)
+                if parse(raw).start != opcode - start:
+                    break
+                decoded = decode(raw, start)
+                if decoded.kind == "exit":
+                    match boundaries.at(start):
+                        case "yes":
+                            found[start] = decoded
+                        case "open":
+                            undecided.append(start)
+    return found, undecided
+
+
+def _exits_in(code: bytes, address: int) -> Iterator[Decoded]:
+    offset = 0
+    while offset < len(code):
+        decoded = decode(code[offset:], address + offset)
+        if decoded.mnemonic in _EXITS and decoded.kind == "exit":
+            yield decoded
+        offset += max(decoded.size, 1)
 
 
 def sysret_sites(image: Image) -> tuple[Decoded, ...]:
@@ -35,7 +117,7 @@ def sysret_sites(image: Image) -> tuple[Decoded, ...]:
         stops = sorted(anchor for anchor in anchors if section.address <= anchor < end)
         while address < end:
             decoded = decode(image.code_at(address), address)
-            if decoded.kind == "exit" and decoded.mnemonic in ("sysretq", "sysretl", "sysexitq", "sysexitl"):
+            if decoded.kind == "exit" and decoded.mnemonic in _EXITS:
                 found[address] = decoded
             behind = address + max(decoded.size, 1)
             crossed = [stop for stop in stops if address < stop < behind]
