@@ -396,6 +396,16 @@ MORE_INVALID: list[tuple[str, str, str]] = [
         changed("[registers]\n", '[registers]\nrsp = "entry"\n'),
         "registers.rsp: not allowed; the user's RSP is always the slot frame.slots.rsp",
     ),
+    (
+        "two descriptions of patching",
+        EXAMPLE + '\n[patching]\ntables = "a b"\n',
+        "patching.tables: must be one name",
+    ),
+    (
+        "a path as the description of patching",
+        EXAMPLE + '\n[patching]\ntables = "../a"\n',
+        "patching.tables: must be one name",
+    ),
     ("missing name", changed('name = "tern"\n', ""), "name: missing; write the contract's name as a string"),
     ("name with a slash", changed('name = "tern"', 'name = "a/b"'), 'name: "a/b" is not a name'),
     (
@@ -618,6 +628,14 @@ def test_look_ups_by_name() -> None:
     assert tern.promise("nmi") is None
 
 
+def test_a_contract_may_name_its_tables_of_patching() -> None:
+    """The name is kept as it is; whether there is such a file is asked when it is used."""
+    assert parse_contract(EXAMPLE, "t.toml").patch_tables == ""
+    assert parse_contract(EXAMPLE + '\n[patching]\ntables = "tern-0.3"\n', "t.toml").patch_tables == "tern-0.3"
+    assert load_contract("linux").patch_tables == load_contract("linux-compat").patch_tables == "linux"
+    assert load_contract("xen").patch_tables == "xen"
+
+
 # Finding contracts.
 
 
@@ -764,6 +782,8 @@ def contracts(draw: st.DrawFn) -> dict[str, Any]:
     data["star"] = {"base": draw(st.integers(0, 0xFFFF))}
     if draw(st.booleans()):
         data["sysenter"] = {"cs": draw(st.integers(4, 0xFFFF))}
+    if draw(st.booleans()):
+        data["patching"] = {"tables": draw(st.sampled_from(["linux", "xen", "k-1.0"]))}
     for spec in FACTS:
         fact = {"value": draw(st.sampled_from(spec.values)), "source": draw(LINES)}
         data.setdefault(spec.table, {})[spec.key] = fact
@@ -784,6 +804,8 @@ def back(contract: Contract) -> dict[str, Any]:
     data["star"] = {"base": contract.star_base}
     if contract.sysenter_cs is not None:
         data["sysenter"] = {"cs": contract.sysenter_cs}
+    if contract.patch_tables:
+        data["patching"] = {"tables": contract.patch_tables}
     for spec in FACTS:
         fact: Fact = getattr(contract, spec.field)
         data.setdefault(spec.table, {})[spec.key] = {"value": fact.value, "source": fact.source}

@@ -73,6 +73,7 @@ class Contract:
     ``user32_cs`` is the CS of 32-bit user code (what SYSRETL loads), ``sysenter_cs``
     the content of IA32_SYSENTER_CS, from which SYSEXIT derives CS and SS; None: the
     kernel does not use them, or the contract does not say.
+    ``patch_tables`` names the description of the kernel's tables of code patching ("": there is none).
     ``promises`` are in the order of ``PROMISE_IDS``; the value of each is its text.
     """
 
@@ -99,6 +100,7 @@ class Contract:
     return_thunks: tuple[str, ...] = ()
     jump_thunk: str = ""
     patch_sections: tuple[str, ...] = ()
+    patch_tables: str = ""
 
     def slot(self, name: str) -> Slot | None:
         """The frame slot of that name."""
@@ -161,7 +163,7 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
     yield ("star",), ("base",)
     yield ("thunks",), ("return", "jump")
-    yield ("patching",), ("sections",)
+    yield ("patching",), ("sections", "tables")
     yield ("sysenter",), ("cs",)
     for table in _FACT_TABLES:
         yield (table,), tuple(spec.key for spec in FACTS if spec.table == table)
@@ -244,6 +246,7 @@ def parse_contract(text: str, file: str) -> Contract:
         return_thunks=_names(top, "thunks", "return"),
         jump_thunk="".join(_names(top, "thunks", "jump")[:1]),
         patch_sections=_names(top, "patching", "sections"),
+        patch_tables=_patch_tables(top),
         **facts,
     )
 
@@ -320,6 +323,14 @@ def _names(top: Table, table: str, key: str) -> tuple[str, ...]:
     if table not in top.data or key not in top.child(table).data:
         return ()
     return tuple(top.child(table).text(key, "names, separated by spaces").split())
+
+
+def _patch_tables(top: Table) -> str:
+    """The name of the file in specs/patching; "" if the contract names none."""
+    names = _names(top, "patching", "tables")
+    if len(names) > 1 or not all(_NAME.fullmatch(name) for name in names):
+        raise top.child("patching").fail("must be one name (letters, digits and . _ + -)", "tables")
+    return "".join(names)
 
 
 def _fact(parent: Table, spec: FactSpec) -> Fact:
