@@ -27,17 +27,16 @@ What else Unicorn 2.1.4 gets wrong for this purpose, and what is done about it:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import unicorn
 from unicorn import x86_const
 
 from verifier.model import GPRS, Image
+from verifier.replay.memory import Memory, StopError
 from verifier.replay.opcode import Opcode, parse, refused
 from verifier.replay.request import MemoryWord, ReplayRequest, ReplayResult
 
-_PAGE = 0x1000
 _MASK64 = (1 << 64) - 1
 _NUMBER = {name: getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS}
 # The order in which ModRM and REX.B number the GPRs (SDM vol. 2A, table 2-2).
@@ -60,18 +59,12 @@ def run(image: Image, request: ReplayRequest) -> ReplayResult:
         machine.close()
 
 
-class _StopError(Exception):
-    """The run cannot go on; the text is the reason."""
-
-
 class _Machine:
     """A Unicorn instance with the request's state and what was observed so far."""
 
     def __init__(self, image: Image, request: ReplayRequest) -> None:
         self._image, self._request = image, request
         self._canonical_shift = 56 if request.cr4 & _CR4_LA57 else 47
-        self._pages: set[int] = set()
-        self._unmapped: list[int] = []
         self._trace: list[int] = []
         self._accesses: tuple[list[tuple[int, MemoryWord]], list[tuple[int, MemoryWord]]] = ([], [])
         self._msrs = {number: value for number, value in request.msrs if number not in _BASES}
@@ -86,10 +79,12 @@ class _Machine:
         self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SKYLAKE_CLIENT)  # has SMAP, FSGSBASE, BMI and ADX
         # A linear address is used as it is: CR3 and CR4 are values and no more.
         self._uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        self._memory = Memory(self._uc, image)
         unmapped = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
         self._hooks = (
             self._uc.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._on_access),
-            self._uc.hook_add(unmapped, self._on_unmapped),
+            self._uc.hook_add(unmapped, self._memory.on_access),
+            self._uc.hook_add(unicorn.UC_HOOK_MEM_FETCH_UNMAPPED, self._memory.on_fetch),
             self._uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception),
         )
 
@@ -110,7 +105,7 @@ class _Machine:
                 self._step()
             if self._at != self._request.stop_at:
                 reason = f"the limit of {self._request.max_instructions} instructions was hit"
-        except _StopError as stop:
+        except StopError as stop:
             reason = str(stop)
         except unicorn.UcError as error:
             reason = f"Unicorn cannot execute the instruction at {self._at:#x}: {error}"
@@ -120,15 +115,12 @@ class _Machine:
 
     def _set_up(self) -> None:
         request = self._request
-        for section in self._image.sections:
-            self._map(section.address, section.size)
-            self._uc.mem_write(section.address, section.data)
         for word in request.memory:
-            self._store(word)
+            self._memory.store(word)
         self._gdt = 0xFFFFFE0000000000
-        while self._pages.intersection(range(self._gdt, self._gdt + _GDT_SIZE, _PAGE)):
+        while not self._memory.free(self._gdt, _GDT_SIZE):
             self._gdt += _GDT_SIZE
-        self._map(self._gdt, _GDT_SIZE)
+        self._memory.map(self._gdt, _GDT_SIZE)
         self._uc.reg_write(x86_const.UC_X86_REG_GDTR, (0, self._gdt, _GDT_SIZE - 1, 0))
         self._uc.reg_write(x86_const.UC_X86_REG_CR4, request.cr4)
         self._uc.reg_write(x86_const.UC_X86_REG_CR3, request.cr3)
@@ -156,8 +148,8 @@ class _Machine:
             trace=tuple(self._trace),
             reads=tuple(self._accesses[0]),
             writes=tuple(self._accesses[1]),
-            memory=tuple(MemoryWord(at, self._load(at, size), size) for at, size in self._request.read_back),
-            unmapped=tuple(self._unmapped),
+            memory=tuple(MemoryWord(at, self._memory.load(at, size), size) for at, size in self._request.read_back),
+            unmapped=tuple(self._memory.unmapped),
         )
 
     def _register(self, name: str) -> int:
@@ -176,46 +168,17 @@ class _Machine:
     def _write_rflags(self, value: int) -> None:
         self._uc.reg_write(x86_const.UC_X86_REG_RFLAGS, value & _RFLAGS | 2)
 
-    def _map(self, address: int, size: int) -> list[int]:
-        """Map the pages of an area that are not there yet, zeroed, and return them."""
-        numbers = range(address // _PAGE, (address + size - 1) // _PAGE + 1)
-        new = [page for number in numbers if (page := number * _PAGE & _MASK64) not in self._pages]
-        for page in new:
-            self._uc.mem_map(page, _PAGE)
-        self._pages.update(new)
-        return new
-
-    def _load(self, address: int, size: int) -> int:
-        return int.from_bytes(bytes(self._bytes(address, size)), "little")
-
-    def _bytes(self, address: int, size: int) -> Iterator[int]:
-        for place in ((address + offset) & _MASK64 for offset in range(size)):
-            yield self._uc.mem_read(place, 1)[0] if place & -_PAGE in self._pages else 0
-
-    def _fixed(self, address: int) -> bool:
-        section = self._image.section_at(address)
-        return section is not None and not section.writable
-
-    def _store(self, word: MemoryWord) -> None:
-        """Put a word of the request into memory."""
-        self._map(word.address, word.size)
-        for offset in range(word.size):
-            place, byte = word.address + offset & _MASK64, bytes([word.value >> 8 * offset & 0xFF])
-            if self._fixed(place) and self._uc.mem_read(place, 1) != byte:
-                raise _StopError(f"the request changes the read-only byte at {place:#x}")
-            self._uc.mem_write(place, byte)
-
     # One instruction.
 
     def _step(self) -> None:
         at, code = self._at, self._image.code_at(self._at)
         if not code:
             external = self._image.external_at(at)
-            raise _StopError(f"control leaves the image at {at:#x}" + (f", {external.name}" if external else ""))
+            raise StopError(f"control leaves the image at {at:#x}" + (f", {external.name}" if external else ""))
         opcode = parse(code)
         chosen = at in self._request.havoc_calls
         if not chosen and (reason := refused(opcode)):
-            raise _StopError(f"cannot be replayed: {reason} (at {at:#x})")
+            raise StopError(f"cannot be replayed: {reason} (at {at:#x})")
         self._before(opcode, chosen)
         if not (opcode.is_string and self._trace and self._trace[-1] == at):
             self._trace.append(at)
@@ -232,11 +195,11 @@ class _Machine:
         if opcode.is_wrmsr:
             value = (self._register("rdx") & 0xFFFFFFFF) << 32 | self._register("rax") & 0xFFFFFFFF
             if number in _CANONICAL_MSRS and not self._canonical(value):
-                raise _StopError(f"#GP: WRMSR of the non-canonical {value:#x} to {number:#x} at {self._at:#x}")
+                raise StopError(f"#GP: WRMSR of the non-canonical {value:#x} to {number:#x} at {self._at:#x}")
             if number not in _BASES:
                 self._msrs[number] = value
         elif opcode.is_rdmsr and not chosen and number not in self._msrs and number not in _BASES:
-            raise _StopError(f"RDMSR at {self._at:#x} cannot be replayed: MSR {number:#x} has no value")
+            raise StopError(f"RDMSR at {self._at:#x} cannot be replayed: MSR {number:#x} has no value")
         elif opcode.selector_register is not None:
             selector = self._register(_BY_NUMBER[opcode.selector_register]) & 0xFFFF
             if selector > 3:
@@ -255,7 +218,7 @@ class _Machine:
             if not self._fault and not arrived:
                 raise
         if self._fault:
-            raise _StopError(self._fault)
+            raise StopError(self._fault)
         if opcode.is_rdmsr and number in self._msrs:
             value = self._msrs[number]
             self._write_registers((("rax", value & 0xFFFFFFFF), ("rdx", value >> 32)))
@@ -263,23 +226,23 @@ class _Machine:
             cr3 = uc.reg_read(x86_const.UC_X86_REG_CR3)
             uc.reg_write(x86_const.UC_X86_REG_CR3, cr3 & ~(1 << 63))
         if opcode.writes_base and not all(self._canonical(uc.msr_read(base)) for base in _BASES[:2]):
-            raise _StopError(f"#GP: a segment base is not canonical after {at:#x}")
+            raise StopError(f"#GP: a segment base is not canonical after {at:#x}")
         target = self._next()
         # A jump that leaves the code under test is a tail call: its callee returns to the caller.
         self._left = opcode.is_jump and not self._image.code_at(target, 1)
         if at in self._request.havoc_calls and (opcode.is_call or self._left):
             stack = self._register("rsp")
-            target = self._load(stack, 8)
+            target = self._memory.load(stack, 8)
             self._write_registers((("rsp", stack + 8),))
         return target
 
     def _apply_effect(self) -> None:
         effect = next(self._calls, None)
         if effect is None:
-            raise _StopError(f"the request has no effect for the call at {self._at:#x}")
+            raise StopError(f"the request has no effect for the call at {self._at:#x}")
         self._write_registers(effect.registers)
         for word in effect.memory:
-            self._store(word)
+            self._memory.store(word)
         if effect.rflags is not None:
             self._write_rflags(effect.rflags)
 
@@ -300,16 +263,12 @@ class _Machine:
         last = address + size - 1 & _MASK64
         if not (self._canonical(address) and self._canonical(last)):
             self._fault = f"#GP or #SS: access to the non-canonical address {address:#x} at {self._at:#x}"
-        elif store and (self._fixed(address) or self._fixed(last)):
+        elif store and (self._memory.fixed(address) or self._memory.fixed(last)):
             self._fault = f"#PF: write to the read-only {address:#x} at {self._at:#x}"
         if self._fault:
             uc.emu_stop()
-        value = value & (1 << 8 * size) - 1 if store else self._load(address, size)
+        value = value & (1 << 8 * size) - 1 if store else self._memory.load(address, size)
         self._accesses[store].append((self._at, MemoryWord(address, value, size)))
-
-    def _on_unmapped(self, _uc: Any, _kind: int, address: int, size: int, _value: int, _: object) -> bool:
-        self._unmapped += self._map(address & _MASK64, size)
-        return True
 
     def _on_exception(self, uc: Any, number: int, _: object) -> None:
         self._fault = self._fault or f"{_EXCEPTIONS.get(number, f'exception {number}')} at {self._at:#x}"

@@ -32,6 +32,8 @@ class CallEffect:
 class ReplayRequest:
     """One concrete entry state and what the run may assume.
 
+    Every address is 64 bits wide and names no variant of a patch site: the image
+    is one as it runs, see ``Image.patched``.
     ``registers`` has the 16 GPRs, 64 bits each; one that is missing is 0.
     Memory that neither ``memory`` nor the image fills is 0; ``memory`` wins, but
     may not change a section that is not writable.
