@@ -41,6 +41,7 @@ class Setting:
     """What every counterexample of one site needs.
 
     With ``auto`` the reference is ``found``, from the file's own IRET exit.
+    ``follow`` has the callees that are followed; None: all.
     """
 
     image: Image
@@ -52,6 +53,7 @@ class Setting:
     bounds: Bounds
     auto: bool = False
     found: Reference | None = None
+    follow: frozenset[int] | None = None
 
 
 _NICE = {"frame-stack": 0xFFFFC90000003F00, "percpu": 0xFFFF888000000000}
@@ -129,6 +131,24 @@ def concrete_machine(
     return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
 
 
+def deciding_callees(setting: Setting, answer: Answer) -> frozenset[int]:
+    """Code of the image that was not followed although a register it returned decides a violated answer."""
+    found = concrete_machine(setting, answer.config, answer.query)
+    if found is None:
+        return frozenset()
+    shared = setting.entry.state.shared
+    registry = shared.layout.symbols
+    names: set[str] = set()
+    for one in found[1]:
+        symbol = registry.find(one.name)
+        names.add(one.name)
+        if symbol is not None and symbol.place is not None and symbol.place.root is not None:
+            names |= symbol.place.root.variables
+    symbols = (registry.find(name) for name in names)
+    calls = {symbol.call for symbol in symbols if symbol is not None and symbol.register in GPRS}
+    return frozenset(shared.targets[call] for call in calls if call in shared.targets)
+
+
 def _links(entry: Entry) -> list[Truth]:
     """External symbols at the addresses that the emulator finds them at."""
     return [eq(term, as_term(address, 64)) for term, address in entry.state.shared.layout.externals.values()]
@@ -153,7 +173,8 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
         return None
     model, inputs = found
     entry, contract = setting.entry, setting.contract
-    trace = follow(setting.image, entry, model, setting.solver, contract.interrupts_after_call.value, setting.bounds)
+    after_call = contract.interrupts_after_call.value
+    trace = follow(setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow)
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from verifier.clauses import IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
-from verifier.counterexample import Setting
+from verifier.counterexample import Setting, deciding_callees
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
 from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
 from verifier.model import Config, Image, Location, Reason, SiteResult, UserError
 from verifier.obligations import JUDGED, Reference, by_contract, cr3_reference, exit_view
-from verifier.prove import Path, prove_site
+from verifier.prove import Answer, Path, SiteAnswers, prove_site
 from verifier.references import combined, guard_edges, iret_arms, of_arm
 from verifier.results import site_result
 from verifier.sites import Entrance, sysret_sites
@@ -70,12 +70,37 @@ class Judgement:
     reached: set[int] = field(default_factory=set)
 
 
+MAX_FOLLOWED = 24
+"""So many callees of a linked program are followed because what they return decides a clause."""
+
+
 def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
-    """Add what one entry contributes. Raises UserError("frame-auto", exit code 2) if there is no reference."""
+    """Add what one entry contributes. Raises UserError("frame-auto", exit code 2) if there is no reference.
+
+    In a linked program a call stands for anything that its callee may do, until a
+    register that it returns makes a clause fail: then that callee is followed as well.
+    """
+    follow: frozenset[int] | None = frozenset() if task.image.linked else None
+    while True:
+        part = Judgement(whole.clock)
+        wanted = _attempt(task, start, part, follow)
+        if follow is None or not wanted:
+            break
+        follow |= wanted
+    whole.sites += part.sites
+    whole.reasons += part.reasons
+    whole.used |= part.used
+    whole.reached |= part.reached
+    for name, count in part.statistics.items():
+        whole.statistics[name] += count
+
+
+def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[int] | None) -> frozenset[int]:
+    """Judge one entry; gives further callees to follow, and then nothing that was found counts."""
     contract = _without_slots(task.contract) if task.auto else task.contract
     entry = build_entry(task.image, contract, start.address, task.locate)
     solver = Solver(entry.constraints, task.budget)
-    explorer, found = _explore(task, entry, solver)
+    explorer, found = _explore(task, entry, solver, follow)
     whole.clock.lap("explore")
     shared = entry.state.shared
     by_site: dict[int, list[Leaf]] = defaultdict(list)
@@ -90,6 +115,7 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
     if assumption is not None:
         shared.assumptions.add(assumption)
     setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
+    setting = replace(setting, follow=follow)
     for address in sorted(by_site):
         leaves = by_site[address]
         here = setting
@@ -115,6 +141,10 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
         answers = prove_site(paths, entry, clauses, task.configs, judge, known, task.bounds.deadline)
         whole.statistics["solver queries"] += judge.statistics.queries
         whole.clock.lap("prove")
+        if follow is not None:
+            wanted, answers = _undecided(here, answers, follow)
+            if wanted:
+                return wanted
         site, reasons = site_result(here, start.name, paths, answers, problems)
         whole.sites.append(site)
         whole.reasons += reasons
@@ -129,6 +159,23 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
         ("leaves", len(found.leaves)), ("solver queries", solver.statistics.queries),
     ):  # fmt: skip
         whole.statistics[name] += count
+    return frozenset()
+
+
+def _undecided(setting: Setting, answers: SiteAnswers, follow: frozenset[int]) -> tuple[frozenset[int], SiteAnswers]:
+    """Callees to follow before a violated answer counts; where there are too many it is unknown."""
+    judged: list[Answer] = []
+    for answer in answers.answers:
+        callees = frozenset[int]()
+        if answer.status == "violated":
+            callees = deciding_callees(setting, answer) - follow
+        if callees and len(follow) < MAX_FOLLOWED:
+            return callees, answers
+        if callees:
+            text = f"what the code at {min(callees):#x} returns decides it, and too many callees were followed already"
+            answer = replace(answer, status="unknown", code="callee-not-followed", reason=text)
+        judged.append(answer)
+    return frozenset(), replace(answers, answers=tuple(judged))
 
 
 def _clauses(task: Task, kind: str) -> Sequence[Clause]:
@@ -166,7 +213,7 @@ def _no_reference(explorer: Explorer, task: Task, leaves: list[Leaf], whole: Jud
     whole.reasons.append(Reason("approximation", text, f"write a contract with {keys}", leaves[0].location))
 
 
-def _explore(task: Task, entry: Entry, solver: Solver) -> tuple[Explorer, Exploration]:
+def _explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | None) -> tuple[Explorer, Exploration]:
     """Explore until no pointer turns out to be a stack after it was used as an unknown one."""
     layout = entry.state.shared.layout
     while True:
@@ -174,6 +221,7 @@ def _explore(task: Task, entry: Entry, solver: Solver) -> tuple[Explorer, Explor
         layout.symbols.forget_approximations()
         explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
         explorer.watch = guard_edges
+        explorer.follow = follow
         explorer.goals = frozenset((*JUDGED, "iretq") if task.check_iret else JUDGED)
         found = explorer.run(entry.state.copy())
         if not layout.promoted:

@@ -54,7 +54,7 @@ def _witness(
             continue
         model, inputs = found
         after_call = setting.contract.interrupts_after_call.value
-        trace = follow(setting.image, setting.entry, model, setting.solver, after_call, setting.bounds)
+        trace = follow(setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow)
         confirmation = confirm(setting.image, setting.entry, trace, model)
         if confirmation.agrees:
             return inputs, []

@@ -43,9 +43,15 @@ class Trace:
 
 
 def follow(
-    image: Image, entry: Entry, model: Model, solver: Solver, interrupts_after_call: str, bounds: Bounds
+    image: Image,
+    entry: Entry,
+    model: Model,
+    solver: Solver,
+    interrupts_after_call: str,
+    bounds: Bounds,
+    callees: frozenset[int] | None = None,
 ) -> Trace:
-    """The path that the machine of ``model`` takes from the entry to its leaf."""
+    """The path that the machine of ``model`` takes from the entry to its leaf; ``callees`` are followed (None: all)."""
     trace = Trace()
 
     def observe(decoded: Decoded, before: State, after: State, note: str) -> None:
@@ -60,6 +66,7 @@ def follow(
         trace.steps.append(Step(after.shared.locate(decoded), changes, note))
 
     explorer = Explorer(image, solver, interrupts_after_call, bounds, model.holds, observe)
+    explorer.follow = callees
     found = explorer.run(entry.state.copy())
     if len(found.leaves) == 1:
         trace.leaf = found.leaves[0]
