@@ -149,6 +149,16 @@ def deciding_callees(setting: Setting, answer: Answer) -> frozenset[int]:
     return frozenset(shared.targets[call] for call in calls if call in shared.targets)
 
 
+def pointing_callees(entry: Entry) -> frozenset[int]:
+    """Code of the image that was not followed although memory was reached through a register it returned."""
+    shared = entry.state.shared
+    registry = shared.layout.symbols
+    roots = (region.root for region in shared.layout.unknown.values() if region.root is not None)
+    symbols = [registry.find(name) for root in roots for name in root.variables]
+    calls = {symbol.call for symbol in symbols if symbol is not None and symbol.register in GPRS}
+    return frozenset(shared.targets[call] for call in calls if call in shared.targets)
+
+
 def _links(entry: Entry) -> list[Truth]:
     """External symbols at the addresses that the emulator finds them at."""
     return [eq(term, as_term(address, 64)) for term, address in entry.state.shared.layout.externals.values()]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from verifier.clauses import IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
-from verifier.counterexample import Setting, deciding_callees
+from verifier.counterexample import Setting, deciding_callees, pointing_callees
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
@@ -110,6 +110,10 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         if leaf.kind == "exit" and (leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")):
             by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, solver)
+    if problems and follow is not None and len(follow) < MAX_FOLLOWED:
+        wanted = pointing_callees(entry) - follow
+        if wanted:
+            return wanted
     whole.reasons += problems
     cr3, assumption = cr3_reference(found.leaves, entry, contract)
     if assumption is not None:
