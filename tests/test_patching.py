@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import capstone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verifier.assemble import assemble
 from verifier.contract import contract_names, load_contract, specs_dir
+from verifier.image import load_object
 from verifier.lift.relocate import moved
 from verifier.model import Choice, Image, PatchSite, Relocation, Section, Symbol, UserError, node
 from verifier.patching import Patching, Residual, with_patches
+from verifier.patchsearch import MIN_HIDDEN
 from verifier.patchspec import PatchTables, load_tables, parse_tables, parse_version
-from verifier.patchtables import MAX_ENTRIES, MIN_HIDDEN, Extract
+from verifier.patchtables import MAX_ENTRIES, Extract
 
 TEXT, REPLACEMENTS, TABLE, KEYS, DATA = (0xFFFFFFFF81000000 + 0x100000 * number for number in range(5))
 LINUX, XEN = load_tables("linux"), load_tables("xen")
@@ -443,6 +447,26 @@ def test_a_hidden_table_is_found_by_its_structure() -> None:
     assert len(found.image.switches) == 7
 
 
+def test_static_calls_behind_a_hidden_table_are_found() -> None:
+    """They are calls and jumps to trampolines; where one leads elsewhere the table ends."""
+    start = KEYS + 0x48 + 16 * MIN_HIDDEN
+    code_at = TEXT + 0x1000
+    trampoline = code_at + 32
+    code = jump(0xE8, code_at, trampoline) + jump(0xE9, code_at + 5, trampoline) + jump(0xE8, code_at + 10, TEXT)
+    code = code.ljust(32, b"\xc3") + jump(0xE9, trampoline, TEXT) + bytes.fromhex("0fb9cc")
+    rows = b"".join(struct.pack("<ii", code_at + 5 * n - start - 8 * n, 0) for n in range(3))
+    whole = hidden(MIN_HIDDEN, rows)
+    parts = [
+        replace(one, data=one.data.ljust(0x1000, b"\xc3") + code) if one.executable else one for one in whole.sections
+    ]
+    parts = [replace(one, size=len(one.data)) for one in parts]
+    found = with_patches(replace(whole, sections=tuple(parts)), LINUX, "6.1")
+    assert "patched-calls" not in found.notes
+    assert [left.among(range(code_at, code_at + 32)) for left in found.residual] == [(code_at, code_at + 5)]
+    assert "patched-calls" in with_patches(whole, LINUX, "6.1").notes
+    assert "patched-calls" not in with_patches(whole, LINUX, "5.9").notes
+
+
 def test_a_table_that_is_not_certain_is_not_taken() -> None:
     """Too short, or one of two: then static branches are judged as they stand, and that is said."""
     start = KEYS + 0x48 + 16 * MIN_HIDDEN + 16
@@ -494,6 +518,50 @@ def test_a_residual_of_a_cut_off_table_takes_whole_entries() -> None:
     """The last bytes of an odd table are no entry."""
     left = Residual("k", "a", ((Extract(TABLE, struct.pack("<ib", 16, 1)), LINUX.sites[0].fields),))
     assert left.among([TABLE + 16, TABLE + 5]) == (TABLE + 16,)
+
+
+def test_an_object_is_read_like_a_program(tmp_path: Path) -> None:
+    """Tables of a relocatable object count from where its sections were laid out; calls lead to external symbols."""
+    source = tmp_path / "exit.S"
+    source.write_text(
+        """
+        .globl entry
+        entry:
+        661: .skip 7, 0x90
+        662: jmp 1f
+        1: sysretq
+        .section .altinstr_replacement, "ax"
+        663: call elsewhere
+        664: mov value(%rip), %rax
+        665: .byte 0x0f, 0x1f, 0x44, 0, 0
+        .section .altinstructions, "a"
+        .long 661b - ., 663b - ., 7*32+11
+        .byte 662b - 661b, 664b - 663b
+        .long 661b - ., 664b - ., 0x10000 + 7*32+12
+        .byte 662b - 661b, 665b - 664b
+        .section __jump_table, "aw"
+        .balign 8
+        .long 662b - ., 1b - .
+        .quad value + 1 - .
+        .data
+        .quad 0
+        value: .quad 0
+        """,
+        encoding="utf-8",
+    )
+    given = load_object(assemble(source), "exit.S", "")
+    found = with_patches(given, LINUX, "6.12")
+    first, second = found.image.patches
+    (entry_at, outside) = (given.symbol("entry"), given.symbol("elsewhere"))
+    data = next(one for one in given.sections if one.name == ".data")
+    assert entry_at is not None and outside is not None
+    assert (first.address, first.size, found.notes) == (entry_at.address, 7, ())
+    assert [choice.inverted for choice in first.choices] == [False, True]
+    assert first.choices[0].code == jump(0xE8, first.address, outside.address) + b"\x90\x90"
+    assert first.choices[1].code == b"\x48\x8b\x05" + struct.pack("<i", data.address + 8 - first.address - 7)
+    assert (second.address, second.size) == (first.address + 7, 2)
+    # The file has the jump, and the entry's branch bit is set: the jump goes away if the key is enabled.
+    assert second.choices == (Choice(f"key@{data.address + 8:#x}", False, NOP2),)
 
 
 # Hostile files.

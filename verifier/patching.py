@@ -15,18 +15,9 @@ from dataclasses import dataclass, replace
 
 from verifier.lift.relocate import moved
 from verifier.model import Choice, Image, PatchSite, Switch, address_of, variant_of
+from verifier.patchsearch import behind, branch_size, hidden_keys
 from verifier.patchspec import Alternatives, Fields, Keys, Layout, PatchTables, Version, parse_version
-from verifier.patchtables import (
-    Entry,
-    Extract,
-    KeyEntry,
-    Memory,
-    alternatives,
-    branch_size,
-    hidden_keys,
-    keys,
-    locate,
-)
+from verifier.patchtables import Entry, Extract, KeyEntry, Memory, alternatives, keys, locate
 
 _NOP = b"\x90"
 _LONG_NOPS = {2: b"\x66\x90", 5: b"\x0f\x1f\x44\x00\x00"}
@@ -95,6 +86,7 @@ def with_patches(image: Image, tables: PatchTables | None, version: str) -> Patc
     drafts: list[PatchSite] = []
     switches: dict[str, Switch] = {}
     direct: tuple[int, ...] = ()
+    found_keys: tuple[Extract, ...] | None = None
     spec = tables.alternatives
     found = _alternatives(image, memory, spec, number)
     if found is None:
@@ -106,18 +98,22 @@ def with_patches(image: Image, tables: PatchTables | None, version: str) -> Patc
         names = _names(tables, number)
         switches |= {entry: _feature(entry, names, spec) for entry in sorted({_id(entry.feature) for entry in entries})}
     if tables.keys is not None:
-        branches = _keys(image, memory, tables.keys, number)
-        if branches is None:
+        found_keys = _key_tables(image, memory, tables.keys)
+        branches = keys(memory, found_keys, tables.keys) if found_keys is not None else None
+        if branches is None and (number is None or number >= tables.keys.since):
             notes.append(tables.keys.assume)
-        else:
+        if branches is not None:
             drafts += [_branch_site(memory, entry, tables.keys) for entry in branches]
             switches |= {_key_id(key): _key(image, key) for key in sorted({entry.key for entry in branches})}
     patches = _apart(memory, drafts, found[1] if found is not None else ())
+    residual, missing = _other_sites(image, memory, tables, found_keys or (), number)
+    if direct:
+        residual.insert(0, Residual("alternatives", spec.assume_calls, sites=direct))
     used = {choice.switch for site in patches for choice in site.choices}
     return Patching(
         replace(image, patches=patches, switches=tuple(switch for name, switch in switches.items() if name in used)),
-        _residual(image, memory, tables, direct),
-        tuple(notes),
+        tuple(residual),
+        tuple(dict.fromkeys(notes + missing)),
     )
 
 
@@ -183,14 +179,12 @@ def _replacement(
     return moved(code, entry.source, entry.site, layout.relocate)
 
 
-def _keys(image: Image, memory: Memory, spec: Keys, version: Version | None) -> tuple[KeyEntry, ...] | None:
-    """The static branches; None if there should be a table and it cannot be read."""
+def _key_tables(image: Image, memory: Memory, spec: Keys) -> tuple[Extract, ...] | None:
+    """The tables of static branches; None if there should be one and it is not found."""
     found = locate(image, memory, spec.place)
     if not found and image.linked:
-        found = hidden_keys(memory, spec)
-        if not found:
-            return () if version is not None and version < spec.since else None
-    return keys(memory, found, spec)
+        return hidden_keys(memory, spec) or None
+    return found
 
 
 def _branch_site(memory: Memory, entry: KeyEntry, spec: Keys) -> PatchSite:
@@ -269,15 +263,21 @@ def _key(image: Image, key: int) -> Switch:
     return Switch(_key_id(key), name, "key")
 
 
-def _residual(image: Image, memory: Memory, tables: PatchTables, direct: tuple[int, ...]) -> tuple[Residual, ...]:
-    found = []
-    if direct:
-        found.append(Residual("alternatives", tables.alternatives.assume_calls, sites=direct))
+def _other_sites(
+    image: Image, memory: Memory, tables: PatchTables, branches: tuple[Extract, ...], version: Version | None
+) -> tuple[list[Residual], list[str]]:
+    """The sites that are not modelled, and the assumptions about those that should be there and were not found."""
+    found: list[Residual] = []
+    notes: list[str] = []
     for sites in tables.sites:
         extracts = locate(image, memory, sites.place) if sites.assume else ()
+        if sites.trampoline and image.linked and not extracts:
+            extracts = behind(memory, branches[-1], sites) if branches else ()
+            if not extracts and (version is None or version >= sites.since):
+                notes.append(sites.assume)
         if any(table.data for table in extracts):
             found.append(Residual(sites.kind, sites.assume, tuple((table, sites.fields) for table in extracts)))
-    return tuple(found)
+    return found, notes
 
 
 def _addresses(table: Extract, fields: Fields) -> Iterable[int]:

@@ -103,13 +103,19 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """A table of other sites. ``assume`` is "" if patching them changes nothing; ``reason`` says why, or who does."""
+    """A table of other sites. ``assume`` is "" if patching them changes nothing; ``reason`` says why, or who does.
+
+    ``trampoline``: a table without a name is behind that of the keys, and its sites are calls and jumps to a jump
+    (or other 5 bytes) that these bytes follow. A whole program from version ``since`` on must have it.
+    """
 
     kind: str
     place: Place
     fields: Fields
     assume: str
     reason: str
+    trampoline: bytes
+    since: Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,7 @@ _LEVELS: Levels = {
     ("alternatives",): (*_PLACE, "always", "paging", "assume", "assume_calls", "layouts"),
     ("keys",): (*_PLACE, "hidden_in", "since", "fields", "nops", "assume"),
 }
+_SITES = (*_PLACE, "fields", "assume", "harmless", "source", "trampoline", "since")
 _LAYOUT = ("since", "before", "fields", "feature_bits", "inverted_bit", "direct_bit", "direct", "relocate")
 
 
@@ -175,10 +182,7 @@ def parse_tables(text: str, file: str) -> PatchTables:
         source=top.text("source", "where the tables are documented"),
         alternatives=_alternatives(top.child("alternatives")),
         keys=_keys(top.child("keys")) if "keys" in top.data else None,
-        sites=tuple(
-            _sites(table, kind)
-            for kind, table in _children(top, "sites", (*_PLACE, "fields", "assume", "harmless", "source"))
-        ),
+        sites=tuple(_sites(table, kind) for kind, table in _children(top, "sites", _SITES)),
         names=tuple(_names(table) for _, table in _children(top, "names", ("since", "before", "features"))),
     )
 
@@ -215,16 +219,12 @@ def _layout(name: str, table: Table) -> Layout:
 
 
 def _keys(table: Table) -> Keys:
-    try:
-        nops = tuple(bytes.fromhex(word) for word in _optional(table, "nops").split())
-    except ValueError as error:
-        raise table.fail("must be instructions in hexadecimal, separated by spaces", "nops") from error
     return Keys(
         place=_place(table),
         hidden_in=tuple(_optional(table, "hidden_in").split()),
         since=_version(table, "since", _EVER),
         fields=_fields(table, ("site", "target", "key")),
-        nops=nops,
+        nops=_codes(table, "nops"),
         assume=table.text("assume", "the id of an assumption"),
     )
 
@@ -237,7 +237,9 @@ def _sites(table: Table, kind: str) -> Sites:
         raise table.fail("missing; write either an assumption's id, or harmless with the reason", "assume")
     source = table.text("source", "where this patching is done")
     assume = _optional(table, "assume")
-    return Sites(kind, _place(table), fields, assume, source if assume else table.text("harmless", "why"))
+    reason = source if assume else table.text("harmless", "why")
+    trampoline = b"".join(_codes(table, "trampoline"))
+    return Sites(kind, _place(table), fields, assume, reason, trampoline, _version(table, "since", _EVER))
 
 
 def _names(table: Table) -> Names:
@@ -285,6 +287,13 @@ def _fields(table: Table, required: tuple[str, ...]) -> Fields:
 
 def _optional(table: Table, key: str) -> str:
     return table.text(key, "a word") if key in table.data else ""
+
+
+def _codes(table: Table, key: str) -> tuple[bytes, ...]:
+    try:
+        return tuple(bytes.fromhex(word) for word in _optional(table, key).split())
+    except ValueError as error:
+        raise table.fail("must be instructions in hexadecimal, separated by spaces", key) from error
 
 
 def _version(table: Table, key: Literal["since", "before"], default: Version) -> Version:

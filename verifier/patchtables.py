@@ -7,7 +7,6 @@ reports. Nothing here knows a kernel; the forms come from ``verifier.patchspec``
 
 from __future__ import annotations
 
-import re
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -20,14 +19,6 @@ MAX_ENTRIES = 1 << 17
 
 MAX_FEATURE = 64 * 32
 """Feature numbers of a plausible entry are below this."""
-
-MIN_HIDDEN = 64
-"""A run of fewer entries than this is not taken for a hidden table."""
-
-MAX_HIDDEN_BYTES = 64 << 20
-"""A section larger than this is not searched for a hidden table."""
-
-_NEAR_JUMPS = {0xE9: 5, 0xEB: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +59,23 @@ class Memory:
         self.sections = sorted(image.sections, key=lambda section: section.address)
         self._starts = [section.address for section in self.sections]
         opened = [found for found in image.relocations if not found.applied]
+        self._last = self.sections[0] if self.sections else None
         self._open = sorted((found.address, found.address + max(found.size, 1)) for found in opened)
 
     def section_at(self, address: int) -> Section | None:
         """The section that holds ``address``."""
+        last = self._last
+        if last is not None and last.address <= address < last.address + last.size:
+            return last
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return None
         section = self.sections[index]
-        return section if address < section.address + section.size else None
+        if address >= section.address + section.size:
+            return None
+        # Addresses of one table mostly lie in one section.
+        self._last = section
+        return section
 
     def read(self, address: int, size: int) -> bytes:
         """``size`` bytes from one section, or nothing if they are not all there."""
@@ -89,14 +88,22 @@ class Memory:
     def code(self, address: int, size: int) -> bytes:
         """The same, from an executable section only."""
         section = self.section_at(address)
-        return self.read(address, size) if section is not None and section.executable else b""
+        if section is None or not section.executable:
+            return b""
+        start = address - section.address
+        found = section.data[start : start + size]
+        return found if len(found) == size else b""
 
     def is_open(self, address: int, size: int) -> bool:
         """Whether a relocation that was not applied touches those bytes."""
         if not self._open:
             return False
-        index = bisect_right(self._open, (address + size, 0)) - 1
-        return any(start < address + size and address < end for start, end in self._open[max(index - 8, 0) : index + 1])
+        # No field is longer than 8 bytes.
+        first, last = (
+            bisect_right(self._open, (address - 8, 0)),
+            bisect_right(self._open, (address + size - 1, 1 << 64)),
+        )
+        return any(address < end for _, end in self._open[first:last])
 
 
 def locate(image: Image, memory: Memory, place: Place) -> tuple[Extract, ...]:
@@ -197,95 +204,3 @@ def keys(memory: Memory, tables: tuple[Extract, ...], spec: Keys) -> tuple[KeyEn
                 return None
             found.append(KeyEntry(start, place, word & ~3, bool(word & 1)))
     return tuple(found)
-
-
-def hidden_keys(memory: Memory, spec: Keys) -> tuple[Extract, ...]:
-    """The table of static branches in a file that does not say where it is; empty if that is not certain.
-
-    It is the only long run of entries in the named sections that each lead from a jump or NOP to code.
-    """
-    if spec.fields.format != "<iiq" or spec.fields.names != ("site", "target", "key"):
-        return ()
-    code = [section for section in memory.sections if section.executable and section.data]
-    found: list[Extract] = []
-    for section in memory.sections:
-        if section.name in spec.hidden_in and len(section.data) <= MAX_HIDDEN_BYTES and not section.executable:
-            found += _runs(memory, section, code, spec)
-    return tuple(found) if len(found) == 1 else ()
-
-
-def _runs(memory: Memory, section: Section, code: list[Section], spec: Keys) -> list[Extract]:
-    """Every maximal run of at least MIN_HIDDEN entries in a section."""
-    found: list[Extract] = []
-    bounds = [(part.address, part.address + part.size) for part in code]
-    lead = -section.address % 8
-    base = section.address + lead
-    data = section.data[lead : lead + (len(section.data) - lead) // 8 * 8]
-    # Most candidates are not entries: a cheap test comes first, and most code is in one section.
-    bounds.sort(key=lambda pair: pair[0] - pair[1])
-    for first, last in _candidates(data, base, bounds):
-        begin = None
-        address = base + first
-        for site, target, _ in struct.iter_unpack("<iiq", data[first:last]):
-            start = address + site
-            for low, high in bounds:
-                if low <= start < high:
-                    good = _is_branch(memory, start, address + 4 + target, spec)
-                    break
-            else:
-                good = False
-            if good and begin is None:
-                begin = address
-            elif not good and begin is not None:
-                found += _run(data, base, begin, address)
-                begin = None
-            address += 16
-        if begin is not None:
-            found += _run(data, base, begin, address)
-    return found
-
-
-def _run(data: bytes, base: int, begin: int, end: int) -> list[Extract]:
-    return [Extract(begin, data[begin - base : end - base])] if end - begin >= 16 * MIN_HIDDEN else []
-
-
-def _is_branch(memory: Memory, site: int, target: int, spec: Keys) -> bool:
-    code = memory.code(site, 5) or memory.code(site, 2)
-    return branch_size(code, site, target, spec) > 0 and bool(memory.code(target, 1))
-
-
-def _candidates(data: bytes, base: int, bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where entries may be, judged by the high bytes of their words: (start, end) offsets.
-
-    Two words lead from here to code, so their top byte is one of few; the high half of the third is all zeros or
-    all ones. Bytes at one place of every quadword are looked at together, which is fast.
-    """
-    tops = bytearray(256)
-    for low, high in bounds:
-        for top in range((low - base - len(data)) >> 24, (high - base >> 24) + 1):
-            if -128 <= top < 128:
-                tops[top & 255] = 1
-    signs = bytes(2 if byte in (0, 255) else 0 for byte in range(256))
-    pair, single = _all(data, (3, 7), bytes(tops)), _all(data, (4, 5, 6, 7), signs)
-    flags = (pair | single).to_bytes(len(data) // 8, "little")
-    pattern = re.compile(rb"(?:[\1\3][\2\3]){%d,}" % MIN_HIDDEN)
-    return [(found.start() * 8, found.end() * 8) for found in pattern.finditer(flags)]
-
-
-def _all(data: bytes, places: tuple[int, ...], table: bytes) -> int:
-    """One byte for each quadword, in one integer: what ``table`` gives for all of the places."""
-    result = -1
-    for place in places:
-        result &= int.from_bytes(data[place::8].translate(table), "little")
-    return result
-
-
-def branch_size(code: bytes, site: int, target: int, spec: Keys) -> int:
-    """The size of the NOP, or of the jump to ``target``, that ``code`` at ``site`` begins with; 0 for neither."""
-    for nop in spec.nops:
-        if code.startswith(nop):
-            return len(nop)
-    size = _NEAR_JUMPS.get(code[0], 0) if code else 0
-    if not 0 < size <= len(code):
-        return 0
-    return size if site + size + int.from_bytes(code[1:size], "little", signed=True) == target else 0
