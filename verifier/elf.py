@@ -241,10 +241,8 @@ def _zlib(packed: bytes, size: int) -> bytes:
 
 
 def _zstd(packed: bytes, size: int) -> bytes:
-    try:
-        import zstandard
-    except ImportError:
-        raise _DecompressionError("the Python package zstandard is not installed") from None
+    import zstandard  # here, because few files need it
+
     try:
         with zstandard.ZstdDecompressor(max_window_size=MAX_DEBUG_SECTION).stream_reader(packed) as reader:
             return bytes(reader.read(size))

@@ -54,8 +54,10 @@ MAX_SEGMENTS = 256
 MAX_RELOCATIONS = 1 << 18
 """Bounds, each a count."""
 
+PADDING = b"\x00\x90\xcc"
+"""Linkers fill gaps with these bytes: no exit instruction can be made of them."""
+
 _ADDRESSES = 1 << 64
-_PADDING = b"\x00\x90\xcc"  # linkers fill gaps with these: no exit instruction can be made of them
 _DT_PLTRELSZ, _DT_RELA, _DT_RELASZ, _DT_TEXTREL, _DT_JMPREL, _DT_FLAGS, _DT_RELR = 2, 7, 8, 22, 23, 30, 36
 _DF_TEXTREL = 4
 _NARROW = frozenset({2, 4, 10, 11})  # R_X86_64_PC32, _PLT32, _32, _32S: 32-bit fields; the others are taken as 64-bit
@@ -206,7 +208,7 @@ def _from_segments(data: bytes, named: list[_Piece], loaded: tuple[Segment, ...]
             for start, end in _gaps(part, named):
                 offset = start - part.address
                 position = part.offset + offset
-                if data[position : position + end - start].strip(_PADDING):
+                if data[position : position + end - start].strip(PADDING):
                     yield _Piece(f"{name}+{offset:#x}", start, end - start, position, True, True, writable)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from verifier.elf import (
     ET_DYN,
     ET_EXEC,
     PT_LOAD,
+    SHF_ALLOC,
+    SHF_EXECINSTR,
     BadObjectError,
+    Header,
     Segment,
     build_id,
     file_header,
@@ -18,7 +22,7 @@ from verifier.elf import (
     segments,
     uncompressed,
 )
-from verifier.executable import Executable, read_executable
+from verifier.executable import MAX_SECTIONS, PADDING, Executable, read_executable
 from verifier.image import load_object
 from verifier.lines import LineTableError, line_entries
 from verifier.model import Image, LineEntry, Section, UserError
@@ -36,7 +40,8 @@ def load(data: bytes, path: str, sha256: str, symbols: bytes | None = None, symb
     ``symbols`` if given, a text as nm writes it or an ELF file with a symbol
     table, else from its own table. If the ELF file with the symbols says that
     the image's addresses are physical ones, the image is moved to the virtual
-    addresses.
+    addresses. If both files have the same build id, one section of the image
+    that is several there, as boot loaders like it, is divided in the same way.
 
     Raises UserError (exit code 4) ``bad-object``; ``bad-symbols`` for
     ``symbols`` that cannot be read, or with an object, which has its own;
@@ -113,8 +118,10 @@ def _with_symbols(
             raise UserError("bad-symbols", f"{symbols_path}: it has no symbols of code; give the file before stripping")
         ids = build_id(data, program.headers, program.segments), build_id(symbols, headers, parts)
         program = _moved(program, _shift(program.sections, parts))
-    if None not in ids and ids[0] != ids[1]:
-        raise mismatch(symbols_path, path, "the two have different build ids")
+        if None not in ids and ids[0] != ids[1]:
+            raise mismatch(symbols_path, path, "the two have different build ids")
+        if None not in ids:
+            program = _divided(program, headers)
     check_match(named, program.sections, symbols_path, path)
     if None in ids:
         check_starts(named, program.sections, symbols_path, path)
@@ -132,6 +139,42 @@ def _shift(sections: tuple[Section, ...], parts: tuple[Segment, ...]) -> int:
             part.address - part.physical for part in loaded if 0 <= section.address - part.physical < part.memory_size
         }
     return shifts.pop() if len(shifts) == 1 else 0
+
+
+def _divided(program: Executable, headers: tuple[Header, ...]) -> Executable:
+    """The executable with its sections divided as ``headers`` of the same build say; what they leave stays as it is."""
+    allocated = sorted(
+        (header for header in headers if header.flags & SHF_ALLOC and header.size), key=lambda header: header.address
+    )
+    if len(allocated) > MAX_SECTIONS:
+        return program
+    sections: list[Section] = []
+    for section in program.sections:
+        end = section.address + section.size
+        inside = [item for item in allocated if section.address <= item.address and item.address + item.size <= end]
+        if len(inside) < 2 or not section.data or _overlap(inside):
+            sections.append(section)
+            continue
+        cursor = section.address
+        for item in (*inside, None):
+            following = end if item is None else item.address
+            if following > cursor:
+                rest = _part(section, f"{section.name}+{cursor - section.address:#x}", cursor, following)
+                sections += [rest] if rest.data.strip(PADDING) else []
+            if item is not None:
+                cursor = item.address + item.size
+                part = _part(section, item.name, item.address, cursor)
+                sections.append(replace(part, executable=part.executable and bool(item.flags & SHF_EXECINSTR)))
+    return replace(program, sections=tuple(sections))
+
+
+def _part(section: Section, name: str, start: int, end: int) -> Section:
+    data = section.data[start - section.address : end - section.address]
+    return replace(section, name=name, address=start, size=end - start, data=data)
+
+
+def _overlap(headers: Sequence[Header]) -> bool:
+    return any(before.address + before.size > after.address for before, after in pairwise(headers))
 
 
 def _moved(program: Executable, shift: int) -> Executable:

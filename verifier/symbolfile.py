@@ -32,13 +32,13 @@ MAX_TEXT = 64 << 20
 
 _LINE = re.compile(
     r"^(?:0x)?([0-9a-fA-F]{1,16})[ \t]+(?:([0-9a-fA-F]{2,16})[ \t]+)?([A-Za-z?-])[ \t]+"
-    r"([^\t\r\n]{1,4096})(?:\t(\[[^]\n]{1,255}\]))?\r?$",
+    r"(\S[^\t\r\n]{0,4095})(?:\t(\[[^]\n]{1,255}\]))?\r?$",
     re.MULTILINE,
 )
 _UNDEFINED = re.compile(r"[ \t]*[Uvw][ \t]+\S{1,4096}[ \t\r]*")
 _LETTERS = {letter: (letter.islower() and letter not in "uvw", letter in "Tti") for letter in "BbDdGgRrSsTtVWuivw"}
 """nm's letter → whether the symbol is local, and whether it is code. Weak ones may be either."""
-_LEAST_SHARE = 0.9
+_MOST_OUTSIDE, _END_MARKS = 0.1, 8
 _SAMPLES, _LEAST_SAMPLES, _LEAST_STARTS = 2048, 256, 0.6
 _LAST_BYTES = frozenset(b"\x00\x90\xcc\xc3")  # padding, RET
 _LAST_BRANCHES = frozenset(b"\xe8\xe9")  # with 32-bit displacement: the call of a function that does not return, a jump
@@ -152,7 +152,8 @@ def check_match(named: Sequence[Named], sections: Iterable[Section], path: str, 
             total += 1
             index = bisect_right(starts, address) - 1
             inside += index >= 0 and address <= code[index][1]
-    if not total or inside < total * _LEAST_SHARE:
+    # Linkers count their end marks, such as _end, to the code of a file without data.
+    if not inside or total - inside > max(total * _MOST_OUTSIDE, _END_MARKS):
         raise mismatch(path, image_path, f"{total - inside} of its {total} symbols of code are not in code there")
 
 
