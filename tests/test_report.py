@@ -28,6 +28,7 @@ from verifier.model import (
     ALL_CONFIGS,
     Change,
     ClauseResult,
+    CodeRange,
     Counterexample,
     Field,
     FileReport,
@@ -56,7 +57,7 @@ def hostile() -> FileReport:
     example = replace(
         CANONICAL,
         cause=HOSTILE,
-        inputs=(Input(HOSTILE, 1, "memory", HOSTILE),),
+        inputs=(Input(HOSTILE, 1, "memory", HOSTILE), Input(HOSTILE, 1, "feature", HOSTILE)),
         path=(Step(location, (), HOSTILE, HOSTILE),),
         differs=(HOSTILE,),
         vendor_notes=((HOSTILE, HOSTILE),),
@@ -66,7 +67,9 @@ def hostile() -> FileReport:
         ClauseResult("canonical", "violated", ALL_CONFIGS, HOSTILE, example),
         ClauseResult("rip", "unknown", ALL_CONFIGS, HOSTILE),
     )
-    site = SiteResult("sysretq", location, HOSTILE, "violated", clauses, (Input(HOSTILE, 1, "memory"),))
+    witness = (Input(HOSTILE, 1, "memory"), Input(HOSTILE, 1, "feature"))
+    code = (CodeRange(0x10, 0x20, "0" * 64, HOSTILE), CodeRange(0, 0x10, "0" * 64))
+    site = SiteResult("sysretq", location, HOSTILE, "violated", clauses, witness, code, (HOSTILE,))
     reason = Reason("relocation", HOSTILE, HOSTILE, location)
     return replace(
         violated(HOSTILE),
@@ -75,6 +78,7 @@ def hostile() -> FileReport:
         contract=HOSTILE,
         command=HOSTILE,
         entries=(HOSTILE,),
+        container=HOSTILE,
     )
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from verifier.model import FRAME_WORDS, GPRS, Config, Counterexample, Field, Input, OutcomeView, Step
 from verifier.report.grouping import Violation
-from verifier.report.meaning import meaning
+from verifier.report.meaning import meaning, switch
 from verifier.report.path import listing
 from verifier.report.words import capital, clean, configs_label, counted, hexa, sentence
 
@@ -23,6 +23,7 @@ _KINDS = (
     ("register", "register at entry"),
     ("memory", "memory at entry"),
 )
+_SWITCHES = "CPU features and static keys"
 _OF_A_CALL = re.compile(r"[^@]*@[^:]+(?::[0-9][^:]*)?:([a-z<\[].*)", re.DOTALL)
 """The name of a value that a call made, such as "slow_work@entry.S:20:frame.cs"; group 1 says of what."""
 
@@ -111,6 +112,9 @@ def _inputs(inputs: Sequence[Input], width: int) -> Iterator[RenderableType]:
         if chosen:
             yield _indented(Text(title, style="dim"))
             yield _indented(_values([(item.name, item.value, item.origin) for item in chosen], width))
+    switches = ", ".join(f"{item.name} {switch(item.value)}" for item in inputs if item.kind == "feature")
+    if switches:
+        yield _indented(Text.assemble((f"{_SWITCHES}: ", "dim"), clean(switches)))
     made = [item for item in inputs if item.kind == "havoc"]
     for origin in dict.fromkeys(item.origin for item in made):
         yield from _made(origin, [item for item in made if item.origin == origin], width)

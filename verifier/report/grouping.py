@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from verifier.model import (
     Assumption,
     ClauseResult,
+    CodeRange,
     Config,
     Counterexample,
     FileReport,
@@ -16,7 +18,7 @@ from verifier.model import (
     SiteResult,
     Status,
 )
-from verifier.report.words import configs_label, in_order, sentence
+from verifier.report.words import configs_label, hexa, in_order, sentence
 
 _FEW = 3
 STATUS_ORDER: tuple[Status, ...] = ("violated", "unknown", "proved", "waived", "not-applicable")
@@ -98,6 +100,17 @@ def violations(site: SiteResult) -> tuple[Violation, ...]:
         else:
             found[key] = replace(earlier, configs=in_order(earlier.configs + clause.configs))
     return tuple(found.values())
+
+
+def code_ranges(site: SiteResult) -> tuple[CodeRange, ...]:
+    """The code that the site's verdict covers, in the one order of every output."""
+    return tuple(sorted(site.code, key=lambda item: (item.start, item.variant, item.end, item.sha256)))
+
+
+def code_digest(site: SiteResult) -> str:
+    """SHA-256 over a line ``START END SHA256 VARIANT`` for each of these ranges; "" if there are none."""
+    lines = (f"{hexa(item.start)} {hexa(item.end)} {item.sha256} {item.variant}\n" for item in code_ranges(site))
+    return hashlib.sha256("".join(lines).encode("utf-8", "backslashreplace")).hexdigest() if site.code else ""
 
 
 def decisive(report: FileReport) -> tuple[str, ...]:

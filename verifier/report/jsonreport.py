@@ -15,6 +15,7 @@ from typing import Any
 from verifier.model import (
     Change,
     ClauseResult,
+    CodeRange,
     Counterexample,
     Field,
     FileReport,
@@ -26,6 +27,7 @@ from verifier.model import (
     Step,
 )
 from verifier.report import Style
+from verifier.report.grouping import code_digest, code_ranges
 from verifier.report.verdict import worst_verdict
 from verifier.report.words import hexa, in_order
 
@@ -49,6 +51,7 @@ def document(reports: Sequence[FileReport]) -> Json:
             {
                 "path": report.input.path,
                 "sha256": report.input.sha256 or None,
+                "container": report.container or None,
                 "verdict": report.verdict,
                 "entries": list(report.entries),
                 "contract": report.contract or None,
@@ -112,6 +115,18 @@ def _site(site: SiteResult, path: str) -> Json:
         "verdict": site.verdict,
         "witness": _values(site.witness),
         "clauses": [_clause(clause) for clause in site.clauses],
+        "code": [_range(item) for item in code_ranges(site)],
+        "code_sha256": code_digest(site) or None,
+        "features": sorted(site.switches),
+    }
+
+
+def _range(item: CodeRange) -> Json:
+    return {
+        "start": hexa(item.start),
+        "end": hexa(item.end),
+        "sha256": item.sha256,
+        "variant": item.variant,
     }
 
 
@@ -127,13 +142,15 @@ def _clause(clause: ClauseResult) -> Json:
 
 
 def _counterexample(example: Counterexample) -> Json:
-    by_kind = {kind: [item for item in example.inputs if item.kind == kind] for kind in ("register", "frame", "memory")}
+    kinds = ("register", "frame", "memory", "feature")
+    by_kind = {kind: [item for item in example.inputs if item.kind == kind] for kind in kinds}
     return {
         "config": list(example.config),
         "cause": example.cause,
         "entry": _values(by_kind["register"]),
         "frame": {item.name.removeprefix("frame."): hexa(item.value) for item in by_kind["frame"]},
         "memory": _values(by_kind["memory"]),
+        "features": _values(by_kind["feature"]),
         "havoc": [
             {"name": item.name, "value": hexa(item.value), "origin": item.origin}
             for item in example.inputs

@@ -87,6 +87,11 @@ def cr3(value: int) -> str:
     return ", ".join(parts)
 
 
+def switch(value: int) -> str:
+    """What people say of a flag, a CPU feature or a static key that is 1 or 0."""
+    return "set" if value else "clear"
+
+
 def plain(value: int) -> str:
     """Decimal for a small number of two or more digits or a small negative one, else nothing."""
     if value >= (1 << 64) - (1 << 15):
@@ -107,7 +112,7 @@ def _ones(width: int) -> int:
 def _flag(place: str, value: int) -> str:
     if place.endswith("iopl"):
         return f"level {value}"
-    return "set" if value else "clear"
+    return switch(value)
 
 
 def _ranges(value: int) -> str:

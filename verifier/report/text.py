@@ -15,8 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verifier.model import Assumption, FileReport, SiteResult
+from verifier.model import Assumption, FileReport, Input, SiteResult
 from verifier.report import Style
+from verifier.report.code import covered
 from verifier.report.counterexample import Listed, full, short
 from verifier.report.grouping import (
     StatusRow,
@@ -27,6 +28,7 @@ from verifier.report.grouping import (
     status_rows,
     violations,
 )
+from verifier.report.meaning import switch
 from verifier.report.verdict import worst_verdict
 from verifier.report.words import capital, clean, concise, counted, hexa, sentence, source, vendors
 
@@ -99,6 +101,7 @@ def _verdict(console: Console, report: FileReport) -> None:
     if report.error is not None:
         return
     parts = [
+        report.container,
         f"contract {report.contract}" if report.contract else "",
         f"profile {report.profile}" if report.profile else "",
         vendors(report.configs) if report.configs else "",
@@ -153,13 +156,19 @@ def _site(console: Console, report: FileReport, site: SiteResult, style: Style, 
         )
     )
     console.print(Padding(_status_table(status_rows(site, report.configs)), (0, 0, 0, 2)))
+    for part in covered(site, style.verbose):
+        console.print(part)
     if style.verbose and site.witness:
-        inputs = ", ".join(f"{item.name} = {hexa(item.value)}" for item in site.witness)
-        console.print(_entry("Witness (a state that reaches it)", inputs))
+        console.print(_entry("Witness (a state that reaches it)", ", ".join(map(_chosen, site.witness))))
     listed: Listed = {}
     for violation in violations(site):
         for part in _violation(report, violation, style, console.width, shown, listed):
             console.print(part)
+
+
+def _chosen(item: Input) -> str:
+    said = switch(item.value) if item.kind == "feature" else f"= {hexa(item.value)}"
+    return f"{item.name} {said}"
 
 
 def _violation(
