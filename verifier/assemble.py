@@ -15,15 +15,16 @@ import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from verifier.buildflags import Build
 from verifier.model import UserError
-from verifier.source import blank_header
+from verifier.source import SOURCE_BYTES, blank_header, printable
+from verifier.source import read_input as read_input
 
 PREPROCESSED_SUFFIXES: tuple[str, ...] = (".S", ".sx")
 """File name suffixes that gcc hands to the C preprocessor first."""
@@ -46,7 +47,7 @@ class Limits:
     size of any file that the tool writes, its messages included.
     """
 
-    source_bytes: int = 16 << 20
+    source_bytes: int = SOURCE_BYTES
     wall_seconds: float = 10.0
     cpu_seconds: int = 4
     memory_bytes: int = 512 << 20
@@ -61,6 +62,7 @@ def assemble(
     include_dirs: tuple[str, ...] = (),
     defines: tuple[str, ...] = (),
     limits: Limits = DEFAULT_LIMITS,
+    build: Build | None = None,
 ) -> bytes:
     """The relocatable object that the source at ``path`` assembles to, with line numbers.
 
@@ -71,44 +73,31 @@ def assemble(
     NAME or NAME=VALUE; for ``.s`` it becomes ``--defsym`` and the value must
     be an integer.
 
+    With ``build`` the flags of that build come first, its compiler
+    preprocesses, in its directory, and files are looked for where it looks:
+    ``<…>`` not in the directory of the source, the assembler's in the
+    directory of the build.
+
     Raises UserError: ``input-not-found``, ``preprocessor-error``,
     ``assembler-error``, ``assembler-limit``, ``no-assembler`` (exit code 4),
-    ``bad-define`` and ``include-dir-not-found`` (exit code 2).
+    ``bad-define``, ``include-dir-not-found`` and ``build-flags`` (the build's
+    compiler is not here; exit code 2).
     """
     preprocess = path.suffix in PREPROCESSED_SUFFIXES
+    if build is not None and build.flags.preprocess is not None:
+        preprocess = build.flags.preprocess
     text = read_input(path, limits.source_bytes).decode("utf-8", "surrogateescape")
     for directory in include_dirs:
         if not os.path.isdir(directory):
-            raise UserError("include-dir-not-found", f"-I {_clean(directory)}: no such directory", 2)
+            raise UserError("include-dir-not-found", f"-I {printable(directory)}: no such directory", 2)
     symbols = [_checked_define(define, preprocess) for define in defines]
     with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
-        run = _Run(path, Path(temporary), (_directory(path), *include_dirs), limits)
+        run = _Run(path, Path(temporary), include_dirs, limits, build)
         text = blank_header(text)
         if preprocess:
             return run.assemble(run.preprocess(text, symbols), [])
         # The line marker makes as name the source as the user did, not the temporary file.
         return run.assemble(f"# 1 {_quoted(str(path))}\n{text}", symbols)
-
-
-def read_input(path: Path, limit: int = DEFAULT_LIMITS.source_bytes) -> bytes:
-    """The content of a regular file of at most ``limit`` bytes.
-
-    Raises UserError ``input-not-found`` (missing, unreadable or not a regular
-    file) or ``input-too-large``, with exit code 4.
-    """
-    name = _clean(str(path))
-    try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UserError("input-not-found", f"{name}: not a regular file")
-            data = file.read(limit + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UserError("input-not-found", f"{name}: {reason}") from error
-    if len(data) > limit:
-        raise UserError("input-too-large", f"{name}: larger than {limit} bytes")
-    return data
 
 
 def assembler_versions() -> tuple[tuple[str, str], ...]:
@@ -120,29 +109,37 @@ def assembler_versions() -> tuple[tuple[str, str], ...]:
             with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
                 out = Path(temporary) / _LOG
                 _execute([program, "--version"], Path(temporary), out, DEFAULT_LIMITS)
-                line = _clean(out.read_text("utf-8", "replace").partition("\n")[0]) or "unknown"
+                line = printable(out.read_text("utf-8", "replace").partition("\n")[0]) or "unknown"
         versions.append((name, line))
     return tuple(versions)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One source on its way through the tools; ``search`` is where included files are looked for."""
+    """One source on its way through the tools."""
 
     path: Path
     temporary: Path
-    search: tuple[str, ...]
+    include_dirs: tuple[str, ...]
     limits: Limits
+    build: Build | None
 
     def preprocess(self, text: str, defines: list[str]) -> str:
         """The preprocessed text, with line markers."""
         self._write(_CPP_INPUT, text)
         source, target = str(self.temporary / _CPP_INPUT), self.temporary / _AS_INPUT
-        arguments = ["-E", "-x", "assembler-with-cpp", *(f"-I{directory}" for directory in self.search)]
+        arguments = ["-E", "-x", "assembler-with-cpp"]
+        if self.build is None:
+            # The current directory stays the user's, so that included files are named as -I names them.
+            program, current = _program("preprocessor", _CPP), Path.cwd()
+            arguments += [f"-I{directory}" for directory in self._search()]
+        else:
+            program, current = _compiler(self.build), Path(self.build.directory)
+            arguments += ["-iquote", os.path.abspath(_directory(self.path)), *self.build.flags.preprocessor]
+            arguments += [f"-I{os.path.abspath(directory)}" for directory in self.include_dirs]
         arguments += [f"-D{define}" for define in defines]
         arguments += [f"-fmacro-prefix-map={source}={self.path}", "-o", str(target), source]
-        # The current directory stays the user's, so that included files are named as -I names them.
-        self._tool("preprocessor", _CPP, arguments, Path.cwd())
+        self._tool("preprocessor", program, arguments, current)
         result = target.read_bytes().decode("utf-8", "surrogateescape")
         # A line marker in the input would be forgotten after the first #include: rename in the output.
         marker = re.compile(rf"^(# \d+ ){re.escape(_quoted(source))}", re.MULTILINE)
@@ -155,25 +152,34 @@ class _Run:
         arguments = ["--64", "-g", "--nocompress-debug-sections"]
         # as looks for .include in its current directory first: that is the empty temporary one.
         # So the search path is absolute, and the map takes that out of the line table again.
-        for directory in self.search:
-            full = os.path.abspath(directory)
+        for directory in self._search():
+            full = self._absolute(directory)
             arguments.append(f"-I{full}")
             if "=" not in full:
                 arguments += ["--debug-prefix-map", f"{full}={directory}"]
         arguments += ["--debug-prefix-map", f"{self.temporary.resolve()}=."]
         for symbol in symbols:
             arguments += ["--defsym", symbol]
+        if self.build is not None:
+            arguments += self.build.flags.assembler
         arguments += ["-o", _OBJECT, _AS_INPUT]
-        self._tool("assembler", _AS, arguments, self.temporary)
+        self._tool("assembler", _program("assembler", _AS), arguments, self.temporary)
         try:
             return (self.temporary / _OBJECT).read_bytes()
         except FileNotFoundError:
             raise UserError("assembler-error", f"{self._name()}: the assembler wrote no object") from None
 
-    def _tool(self, role: str, candidates: tuple[str, ...], arguments: list[str], directory: Path) -> None:
-        program = _find(candidates)
-        if program is None:
-            raise UserError("no-assembler", f"{candidates[-1]}: not found, needed as {role}; {_INSTALL}")
+    def _search(self) -> tuple[str, ...]:
+        """Where the assembler looks for files, in the user's or the build's own words."""
+        if self.build is None:
+            return (_directory(self.path), *self.include_dirs)
+        return (".", *self.build.flags.search, *(os.path.abspath(directory) for directory in self.include_dirs))
+
+    def _absolute(self, directory: str) -> str:
+        base = "" if self.build is None else self.build.directory
+        return os.path.abspath(os.path.join(base, directory))
+
+    def _tool(self, role: str, program: str, arguments: list[str], directory: Path) -> None:
         log = self.temporary / _LOG
         status = _execute([program, *arguments], directory, log, self.limits)
         messages = log.read_bytes().decode("utf-8", "replace")
@@ -195,15 +201,15 @@ class _Run:
         """The messages with the user's directory names in place of absolute and temporary ones."""
         for name in (_CPP_INPUT, _AS_INPUT):
             messages = messages.replace(str(self.temporary / name), str(self.path)).replace(name, str(self.path))
-        for directory in self.search:
-            messages = messages.replace(os.path.abspath(directory) + "/", "" if directory == "." else directory + "/")
+        for directory in self._search():
+            messages = messages.replace(self._absolute(directory) + "/", "" if directory == "." else directory + "/")
         return re.sub(r"(?m)^(In file included from |\s+from )?\./", lambda match: match[1] or "", messages)
 
     def _write(self, name: str, text: str) -> None:
         (self.temporary / name).write_bytes(text.encode("utf-8", "surrogateescape"))
 
     def _name(self) -> str:
-        return _clean(str(self.path))
+        return printable(str(self.path))
 
 
 def _execute(command: list[str], directory: Path, log: Path, limits: Limits) -> int | None:
@@ -262,7 +268,7 @@ def _error_lines(messages: str) -> list[str]:
     # as indents each level of "Info: macro invoked from here" further.
     lines = [re.sub(r"^(\S+) {2,}", r"\1 ", line) for line in messages.split("\n") if line.strip()]
     wanted = [line for line in lines if re.search(r"\b([Ee]rror|Info): ", line)] or lines
-    shown = [_clean(line)[:_MESSAGE_WIDTH] for line in wanted[:_MESSAGE_LINES]]
+    shown = [printable(line)[:_MESSAGE_WIDTH] for line in wanted[:_MESSAGE_LINES]]
     if len(wanted) > _MESSAGE_LINES:
         shown[-1] = f"… and {len(wanted) - _MESSAGE_LINES + 1} more lines"
     return shown
@@ -272,17 +278,42 @@ def _checked_define(define: str, preprocess: bool) -> str:
     """NAME=VALUE for the tool; ``--defsym`` of an assembler takes integers only."""
     name, given, value = define.partition("=")
     if re.fullmatch(r"[A-Za-z_]\w*" if preprocess else r"[A-Za-z_.$][\w.$]*", name, re.ASCII) is None:
-        raise UserError("bad-define", f"-D {_clean(define)}: not NAME or NAME=VALUE", 2)
+        raise UserError("bad-define", f"-D {printable(define)}: not NAME or NAME=VALUE", 2)
     if preprocess:
         if re.search(r"[\x00\r\n]", value):
-            raise UserError("bad-define", f"-D {_clean(define)}: the value must be one line", 2)
+            raise UserError("bad-define", f"-D {printable(define)}: the value must be one line", 2)
         return define
     value = value if given else "1"
     match = re.fullmatch(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0([0-7]+)|(0|[1-9][0-9]*))", value, re.ASCII)
     if match is None:
-        raise UserError("bad-define", f"-D {_clean(define)}: a .s file takes integer values only", 2)
+        raise UserError("bad-define", f"-D {printable(define)}: a .s file takes integer values only", 2)
     number = next(int(digits, base) for digits, base in zip(match.groups()[1:], (16, 2, 8, 10), strict=True) if digits)
     return f"{name}={(-number if match[1] == '-' else number) & 0xFFFFFFFFFFFFFFFF:#x}"
+
+
+def _program(role: str, candidates: tuple[str, ...]) -> str:
+    program = _find(candidates)
+    if program is None:
+        raise UserError("no-assembler", f"{candidates[-1]}: not found, needed as {role}; {_INSTALL}")
+    return program
+
+
+def _compiler(build: Build) -> str:
+    """The build's compiler, if it is the one of this name on PATH: a record cannot choose what program runs."""
+    named = build.flags.compiler
+    program = _find((os.path.basename(named),))
+    other = "/" in named and program and not _same_file(os.path.join(build.directory, named), program)
+    if program is None or other:
+        text = f"{build.origin}: the compiler {printable(named)} is not on PATH"
+        raise UserError("build-flags", f"{text}; put its directory first on PATH, or verify the object file instead", 2)
+    return program
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _find(candidates: tuple[str, ...]) -> str | None:
@@ -297,8 +328,3 @@ def _quoted(name: str) -> str:
     """A file name as a line marker spells it."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\{ord(match[0]):03o}", escaped) + '"'
-
-
-def _clean(text: str) -> str:
-    """The text with control characters and undecodable bytes made visible: it may go to a terminal."""
-    return "".join(char if char.isprintable() or char == "\t" else ascii(char)[1:-1] for char in text)

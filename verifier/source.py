@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The header of a source file: which contract, which entry, which verdict is expected.
+"""Reading a source file, and its header: which contract, which entry, which verdict is expected.
 
 The header is the leading run of comment lines (``#`` or ``//``), blank lines
 and one SPDX line in any comment style; it ends at the first other line::
@@ -27,12 +27,18 @@ text. Other comment lines are left to the preprocessor, as in any ``.S`` file.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from verifier.model import UserError
+
+SOURCE_BYTES = 16 << 20
+"""The largest source that is read, unless told otherwise."""
 
 KEYS: tuple[str, ...] = ("CONTRACT", "ENTRY", "EXPECT", "ARGS", "ORIGIN")
 """The keys of the header dialect."""
@@ -52,6 +58,32 @@ class SourceHeader:
     expect: str | None = None
     args: tuple[str, ...] = ()
     origin: str | None = None
+
+
+def read_input(path: Path, limit: int = SOURCE_BYTES) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes.
+
+    Raises UserError ``input-not-found`` (missing, unreadable or not a regular
+    file) or ``input-too-large``, with exit code 4.
+    """
+    name = printable(str(path))
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UserError("input-not-found", f"{name}: not a regular file")
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError("input-not-found", f"{name}: {reason}") from error
+    if len(data) > limit:
+        raise UserError("input-too-large", f"{name}: larger than {limit} bytes")
+    return data
+
+
+def printable(text: str) -> str:
+    """The text with control characters and undecodable bytes made visible: it may go to a terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else ascii(char)[1:-1] for char in text)
 
 
 def parse_header(text: str, path: str = "<source>") -> SourceHeader:
