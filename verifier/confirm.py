@@ -7,6 +7,7 @@ pair, CR3, the instructions executed and the frame must agree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from verifier.isa.machine import FLAG_POSITIONS
@@ -40,7 +41,7 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model) -> Confirmat
         # A word that nothing has read yet gets its symbol here, so that the emulator gets its value.
         trace.leaf.state.memory.load(address, 8)
     asked = request(entry, trace, model)
-    result = replay(as_it_runs(image, entry, model), asked)
+    result = replay(as_it_runs(image, entry, model, trace.addresses), asked)
     if not result.reached:
         return Confirmation(
             False, not _refused(result), f"the emulator stopped at {result.stopped_at:#x}: {result.reason}"
@@ -48,8 +49,8 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model) -> Confirmat
     return _compare(trace, trace.leaf.state, model, result)
 
 
-def as_it_runs(image: Image, entry: Entry, model: Model) -> Image:
-    """The image with the code that the machine of ``model`` runs in its patch sites."""
+def as_it_runs(image: Image, entry: Entry, model: Model, addresses: Iterable[int]) -> Image:
+    """The image with the code that the machine of ``model`` runs at these addresses."""
     shared = entry.state.shared
     known = {switch.id: switch for switch in image.switches}
 
@@ -57,7 +58,7 @@ def as_it_runs(image: Image, entry: Entry, model: Model) -> Image:
         condition = shared.switch(known[switch])
         return condition if isinstance(condition, bool) else model.holds(condition)
 
-    return image.patched(holds) if image.patches else image
+    return image.patched(holds, addresses)
 
 
 def _refused(result: ReplayResult) -> bool:

@@ -9,7 +9,7 @@ the renderers in ``verifier.report`` see nothing else.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -165,6 +165,10 @@ def variant_of(place: int) -> int:
     return place >> NODE_SHIFT
 
 
+RETURN = b"\xc3"
+"""RET (SDM vol. 2B)."""
+
+
 class _Index:
     """Look-up tables of an image, made when they are first asked for."""
 
@@ -184,6 +188,8 @@ class Image:
     section, so that a call to one is recognised by its target. All tuples are
     sorted by address. ``linked``: the input is an executable, so it is the
     whole program and calls in it are followed only where they decide something.
+    ``returns`` are branches to a return thunk that boot code makes RET, or a branch to another
+    such thunk: each counts as RET. ``resumes`` are UD2s whose handler goes on behind them.
     """
 
     path: str
@@ -195,6 +201,8 @@ class Image:
     patches: tuple[PatchSite, ...] = ()
     switches: tuple[Switch, ...] = ()
     linked: bool = False
+    returns: frozenset[int] = frozenset()
+    resumes: frozenset[int] = frozenset()
     _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def section_at(self, address: int) -> Section | None:
@@ -282,23 +290,35 @@ class Image:
                 return b""
             start = address - site.address
             return site.choices[variant_of(place) - 1].code[start : start + limit]
+        if address in self.returns:
+            return RETURN[:limit]
         start = address - section.address
         return section.data[start : start + limit]
 
-    def patched(self, holds: Callable[[str], bool]) -> Image:
-        """The image as it runs where the switches are as ``holds`` says; it has no patch sites any more."""
-        sections = {section.address: bytearray(section.data) for section in self.sections}
-        for site in self.patches:
-            code = b""
-            for choice in site.choices:
-                if holds(choice.switch) != choice.inverted:
-                    code = choice.code
-            section = self.section_at(site.address)
-            if code and section is not None:
-                start = site.address - section.address
-                sections[section.address][start : start + len(code)] = code
-        kept = tuple(replace(section, data=bytes(sections[section.address])) for section in self.sections)
-        return replace(self, sections=kept, patches=())
+    def patched(self, holds: Callable[[str], bool], addresses: Iterable[int]) -> Image:
+        """The image as it runs where the switches are as ``holds`` says, as far as ``addresses`` are concerned.
+
+        Patch sites and returns at these addresses hold what they become; the result has none any more.
+        """
+        written: dict[int, bytes] = {}
+        for address in addresses:
+            site = self.patch_at(address)
+            for choice in site.choices if site is not None else ():
+                if site is not None and holds(choice.switch) != choice.inverted:
+                    written[site.address] = choice.code
+            if address in self.returns:
+                written.setdefault(address, RETURN)
+        data: dict[int, bytearray] = {}
+        for address, code in written.items():
+            section = self.section_at(address)
+            if section is not None:
+                start = address - section.address
+                data.setdefault(section.address, bytearray(section.data))[start : start + len(code)] = code
+        kept = tuple(
+            replace(section, data=bytes(data[section.address])) if section.address in data else section
+            for section in self.sections
+        )
+        return replace(self, sections=kept, patches=(), returns=frozenset())
 
     def relocations_in(self, address: int, size: int) -> tuple[Relocation, ...]:
         """The relocations whose field overlaps the ``size`` bytes at ``address``."""
