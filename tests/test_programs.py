@@ -48,7 +48,8 @@ from verifier.isa.machine import FLAG_POSITIONS, SYSTEM_REGISTERS
 from verifier.lift.decode import Decoded, RegisterOperand, decode
 from verifier.lift.entry import Entry, build
 from verifier.lift.explore import Bounds, Explorer, Leaf
-from verifier.lift.memory import Fork, Marker, Maybe, Memory, RegionId
+from verifier.lift.memory import Fork, Marker, Maybe, Memory
+from verifier.lift.regions import RegionId
 from verifier.lift.symbols import Symbol
 from verifier.model import GPRS, Image, Location, UserError
 from verifier.solver import Budget, Solver, to_z3

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from verifier.clauses import Clause
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Leaf
-from verifier.lift.memory import Layout
+from verifier.lift.regions import Layout
 from verifier.lift.symbols import Symbols
 from verifier.model import Config, Status
 from verifier.obligations import Reference
