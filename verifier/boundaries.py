@@ -13,9 +13,9 @@ knowing every instruction.
 
 What it does rest on: between the window and the address there is nothing but
 whole instructions, one behind the other. A symbol, a source line, a patch site
-and the beginning of a section are starts for certain, and what lies in front
-of them is not looked at. Windows that contradict each other show that
-the bytes between them are not all code: then the answer is "open".
+and the beginning of a section are starts for certain, and nothing in front of
+them is looked at. Data in the middle of code without a symbol behind it could
+hide the instructions that follow: that there is none is an assumption.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Answer = Literal["yes", "no", "open"]
 WINDOW = MAX_LENGTH
 """One of so many consecutive addresses inside code is the start of an instruction."""
 
-_DISTANCES = (32, 64, 128, 256, 512, 1024)
-"""How far behind the address the oldest window ends, step by step."""
+_DISTANCE = 1024
+"""How far behind the address the oldest window ends."""
 
 _STARTS, _CROSSES = 1, 2
 """What chains do at the address: a set of bits."""
@@ -84,20 +84,16 @@ class Boundaries:
         if anchor == address:
             return "yes"
         effects: dict[int, int] = {}
-        votes = 0
-        done = address
-        for distance in _DISTANCES:
-            oldest = max(address - distance - WINDOW + 1, anchor)
-            for start in range(done - 1, oldest - 1, -1):
-                effects[start] = self._effect(start, address, effects)
-                if start == anchor:
-                    votes |= _agreed(effects[start])
-                elif address - start >= WINDOW:
-                    votes |= _agreed(_union(effects[start + index] for index in range(WINDOW)))
-            done = oldest
-            if votes or oldest == anchor:
-                break
-        return "yes" if votes == _STARTS else "no" if votes == _CROSSES else "open"
+        agreed = 0
+        for start in range(address - 1, max(address - _DISTANCE - WINDOW, anchor - 1), -1):
+            effects[start] = self._effect(start, address, effects)
+            if start == anchor:
+                agreed = effects[start]
+            elif address - start >= WINDOW:
+                agreed = _union(effects[start + index] for index in range(WINDOW))
+            if agreed in (_STARTS, _CROSSES):
+                return "yes" if agreed == _STARTS else "no"
+        return "open"
 
     def _effect(self, start: int, address: int, effects: dict[int, int]) -> int:
         size = self.length(start)
@@ -112,8 +108,3 @@ def _union(effects: Iterable[int]) -> int:
     for effect in effects:
         found |= effect
     return found
-
-
-def _agreed(effects: int) -> int:
-    """What all of a window's chains do; nothing if they differ."""
-    return effects if effects in (_STARTS, _CROSSES) else 0

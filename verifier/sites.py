@@ -16,8 +16,8 @@ from verifier.model import Image, Symbol, UserError, address_of
 LARGE = 1 << 16
 """From so many bytes of code on, exits are looked for by their opcode instead of by decoding everything."""
 
-MOST_PAIRS = 1 << 14
-"""So many pairs of bytes that look like such an opcode are looked at; code has a few per MiB."""
+MOST_PAIRS, MOST_UNDECIDED = 1 << 12, 256
+"""So many pairs of bytes that look like such an opcode may there be, and stay undecided; code has a few per MiB."""
 
 _OPCODES = re.compile(rb"\x0f[\x07\x35]")
 """SYSRET and SYSEXIT (SDM vol. 2B)."""
@@ -73,9 +73,9 @@ def _by_opcode(image: Image, boundaries: Boundaries) -> tuple[dict[int, Decoded]
             continue
         for pair in _OPCODES.finditer(section.data):
             pairs += 1
-            if pairs > MOST_PAIRS:
-                text = f"{image.path}: more than {MOST_PAIRS} SYSRET or SYSEXIT opcodes; is this a kernel's code?"
-                raise UserError("too-many-exits", text)
+            if pairs > MOST_PAIRS or len(undecided) > MOST_UNDECIDED:
+                text = "too many bytes look like SYSRET or SYSEXIT; is this a kernel's code?"
+                raise UserError("too-many-exits", f"{image.path}: {text}")
             opcode = section.address + pair.start()
             for start in range(opcode, max(opcode - MAX_LENGTH + 2, section.address) - 1, -1):
                 raw = image.code_at(start)
