@@ -7,8 +7,8 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streams import BASE, image, instructions, starts
 
-from tests.streams import BASE, image, instructions, starts
 from verifier.boundaries import Boundaries
 from verifier.lift.decode import decode
 from verifier.lift.lengths import length

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streams import BASE, image, instructions, starts
 
-from tests.streams import BASE, image, instructions, starts
 from verifier.model import Choice, PatchSite, Symbol, UserError
 from verifier.sites import LARGE, exit_sites
 
