@@ -8,8 +8,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +23,7 @@ from verifier.cli import main, use_color
 from verifier.explain import explain
 from verifier.model import ALL_CONFIGS, FileReport, UserError
 from verifier.options import Options, command, from_words, resolve, with_header
+from verifier.progress import SILENT, Progress, shown
 from verifier.reasons import REASONS
 from verifier.report.verdict import EXIT_CODES
 
@@ -34,9 +37,12 @@ class Engine:
 
     answers: dict[str, Outcome] = field(default_factory=dict)
     asked: list[tuple[Path, Options]] = field(default_factory=list)
+    told: list[Progress] = field(default_factory=list)
 
-    def verify(self, path: Path, options: Options) -> FileReport:
+    def verify(self, path: Path, options: Options, progress: Progress = SILENT) -> FileReport:
         self.asked.append((path, options))
+        self.told.append(progress)
+        progress.stage("explore", 1, 2)
         answer = self.answers[path.name]
         if isinstance(answer, BaseException):
             raise answer
@@ -526,8 +532,8 @@ def test_engine_logs_stay_silent(engine: Engine, capsys: pytest.CaptureFixture[s
     """Warnings of the lifter's libraries never reach the user."""
     import logging
 
-    def noisy(inner: Callable[[Path, Options], FileReport]) -> Callable[[Path, Options], FileReport]:
-        def verify(path: Path, options: Options) -> FileReport:
+    def noisy(inner: Callable[[Path, Options], FileReport]) -> Callable[..., FileReport]:
+        def verify(path: Path, options: Options, progress: Progress) -> FileReport:
             for name in ("angr.sim", "cle", "pyvex.lifting", "claripy", "archinfo"):
                 logging.getLogger(name).critical("look at me")
             return inner(path, options)
@@ -541,6 +547,51 @@ def test_engine_logs_stay_silent(engine: Engine, capsys: pytest.CaptureFixture[s
 
 def test_failed_sample_matches_what_the_command_line_makes(engine: Engine) -> None:
     """The hand-made error report of the renderer tests has the shape of a real one."""
-    made = cli._verify("bad.S", Options())
+    made = cli._verify("bad.S", Options(), "bad.S", quiet=True)
     assert made.error == failed().error
     assert (made.verdict, made.sites, made.configs) == ("error", (), ())
+
+
+@pytest.mark.parametrize(
+    ("words", "terminal", "ci", "told"),
+    [((), True, "", True), (("-q",), True, "", False), ((), False, "", False), ((), True, "true", False)],
+)
+def test_progress_is_for_a_person_at_a_terminal(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], terminal: bool, ci: str, told: bool
+) -> None:
+    """The pipeline tells its stages to a line on stderr or to nobody; a short run leaves stderr empty."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("CI", ci)
+    stderr = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert run(*words, "good.S", "odd.S") == 3
+    assert [progress is not SILENT for progress in engine.told] == [told, told]
+    assert stderr.getvalue() == ""
+
+
+def test_progress_is_gone_before_a_message(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was shown of a long run is erased before the error is said."""
+
+    class Slow(Engine):
+        def verify(self, path: Path, options: Options, progress: Progress = SILENT) -> FileReport:
+            progress.stage("explore", 1, 2)
+            clock[0] += 5
+            assert written.wait(60)
+            return super().verify(path, options, progress)
+
+    class Watched(Terminal):
+        def write(self, text: str) -> int:
+            count = super().write(text)
+            written.set()
+            return count
+
+    clock, written, stderr = [0.0], threading.Event(), Watched()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(cli, "shown", partial(shown, clock=lambda: clock[0]))
+    sys.modules["verifier.pipeline"].verify = Slow(engine.answers).verify  # type: ignore[attr-defined]
+    assert run("good.S", "bad.S") == 4
+    before, line, after = stderr.getvalue().rpartition("\r\x1b[K")
+    assert "good.S (1 of 2): explore, 1 of 2" in before
+    assert line and after == "verify-exit: error[assembler-error]: bad.S:3: Error: no such instruction\n"

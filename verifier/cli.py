@@ -11,15 +11,16 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, Protocol
 
 from verifier import __version__
 from verifier.model import FileReport, InputFile, UserError
 from verifier.options import Options, add_arguments, from_namespace
+from verifier.progress import Progress, shown
 from verifier.report import FORMATS, Style, render
 from verifier.report.verdict import (
     EXIT_CODES,
@@ -38,6 +39,10 @@ COMMANDS: tuple[str, ...] = ("explain",)
 PIPE_WIDTH = 100
 
 _ENGINE_LOGGERS = ("angr", "archinfo", "claripy", "cle", "pyvex")
+
+
+class _Verify(Protocol):
+    def __call__(self, path: Path, options: Options, *, progress: Progress) -> FileReport: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,8 +89,9 @@ def _main(words: list[str]) -> int:
     outputs = _outputs(parsed.format, parsed.paths)
     options = from_namespace(parsed)
     reports: list[FileReport] = []
-    for path in parsed.paths:
-        reports.append(_verify(path, options))
+    for number, path in enumerate(parsed.paths, 1):
+        title = path if len(parsed.paths) == 1 else f"{path} ({number} of {len(parsed.paths)})"
+        reports.append(_verify(path, options, title, parsed.quiet))
         if _interrupted(reports[-1]):
             break
     status = _deliver(reports, outputs, parsed)
@@ -97,11 +103,16 @@ def _interrupted(report: FileReport) -> bool:
     return any(reason.code == "stopped" for reason in report.reasons)
 
 
-def _verify(path: str, options: Options) -> FileReport:
-    """The report of one file; an error becomes a report, so that the other files still run."""
+def _verify(path: str, options: Options, title: str, quiet: bool) -> FileReport:
+    """The report of one file; an error becomes a report, so that the other files still run.
+
+    What is done in the meantime is shown under ``title``, unless ``quiet``.
+    """
     try:
         _must_exist(path)
-        report = _pipeline()(Path(path), options)
+        with shown(title, sys.stderr, os.environ, quiet) as progress:
+            progress.stage("starting")
+            report = _pipeline()(Path(path), options, progress=progress)
         check(report)
         return report
     except UserError as error:
@@ -126,7 +137,7 @@ def _verify(path: str, options: Options) -> FileReport:
     )
 
 
-def _pipeline() -> Callable[[Path, Options], FileReport]:
+def _pipeline() -> _Verify:
     import logging
 
     for name in _ENGINE_LOGGERS:
