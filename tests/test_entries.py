@@ -101,6 +101,22 @@ def test_nothing_comes_out_of_what_does_not_go_on(build: Build, end: str) -> Non
     assert named(made, found(made))[0] == ["function:stub"]
 
 
+def test_a_trap_that_comes_back_is_gone_through(build: Build) -> None:
+    """Control goes on behind a UD2 whose handler resumes there."""
+    made = build("call work\nback: mov %eax, %ecx\ntrap: ud2\nstub: swapgs\nexit: sysretq\n")
+    resuming = replace(made, resumes=frozenset({at(made, "trap")}))
+    assert named(made, found(made))[0] == ["function:stub"]
+    assert named(made, found(resuming))[0] == ["return:back"]
+
+
+def test_a_branch_that_is_made_a_return_leads_nowhere(build: Build) -> None:
+    """A jump to a return thunk is RET: it neither goes on nor leads to the thunk."""
+    made = build("call a\nback: jne way\ncall b\nthunked: jmp.d32 way\nint3\nway: swapgs\nexit: sysretq\n")
+    assert named(made, found(made))[0] == ["return:back", "return:thunked"]
+    returning = replace(made, returns=frozenset({at(made, "thunked")}))
+    assert named(made, found(returning))[0] == ["return:back"]
+
+
 @pytest.mark.parametrize("jump", ["jmp", "jne", "jmp.d32", "jne.d32", "bnd jmp", "jrcxz", "loop", "xbegin"])
 @pytest.mark.parametrize("far", ["", ".skip 90, 0x90\n"], ids=["near", "farther"])
 def test_jumps_lead_back(build: Build, jump: str, far: str) -> None:
@@ -162,6 +178,18 @@ def test_a_call_that_a_patch_replaces_is_walked_through(build: Build) -> None:
     call = b"\xe8" + (at(made, "help") - site - 5).to_bytes(4, "little", signed=True)
     patch = PatchSite(site, 5, (Choice("switch", False, call),))
     assert named(made, found(made, patch))[0] == ["return:back"]
+
+
+def test_a_call_inside_a_patch_is_no_function(build: Build) -> None:
+    """Code that fills the return predictor by calling over a trap goes on behind it, and blurs where the stack is."""
+    made = build("push %rax\ncall a\nback: .skip 10, 0x90\nswapgs\nexit: sysretq\n")
+    fill = bytes.fromhex("e801000000 cc 4883c408")
+    patch = PatchSite(at(made, "back"), 10, (Choice("switch", False, fill),))
+    assert named(made, found(made, patch))[0] == ["return:back"]
+    behind = build("push %rax\nbuilt: call a\none: .skip 10, 0x90\ncall b\nback: swapgs\nexit: sysretq\n")
+    patch = PatchSite(at(behind, "one"), 10, (Choice("switch", False, fill),))
+    assert named(behind, found(behind)) == (["return:back"], ["frame:built"])
+    assert named(behind, found(behind, patch)) == (["return:back"], [])
 
 
 def test_nops_that_may_be_replaced_are_no_padding(build: Build) -> None:

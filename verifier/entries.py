@@ -133,7 +133,7 @@ class _Walk:
                 else:
                     further.append(_Position(predecessor.place, 0))
                 continue
-            match _effect(decoded), position.above:
+            match "unclear" if _calls_here(predecessor, decoded) else _effect(decoded), position.above:
                 case "none", above:
                     further.append(_Position(predecessor.place, above))
                 case (("push" | "down"), 0):
@@ -233,6 +233,11 @@ def _effect(decoded: Decoded) -> Literal["none", "push", "pop", "down", "unclear
             return "down"
         case _:
             return "unclear"
+
+
+def _calls_here(predecessor: Predecessor, decoded: Decoded) -> bool:
+    """Whether control comes from a call without returning from it."""
+    return predecessor.how != "falls" and decoded.mnemonic == "call"
 
 
 def _names_rsp(encoding: Encoding) -> bool:

@@ -38,7 +38,10 @@ _FAR = re.compile(rb"(?:[\xe8\xe9]|\x0f[\x80-\x8f]|\xc7\xf8)(?=(.{4}))", re.DOTA
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """Control comes from the instruction at ``place``: by falling through, or by its ``jumps`` or ``calls`` target."""
+    """Control comes from the instruction at ``place``: by falling through, or because it jumps here or calls this.
+
+    A call inside one patch site does not call a function: it is a jump that leaves a word on the stack.
+    """
 
     place: int
     how: Literal["falls", "jumps", "calls"]
@@ -83,24 +86,30 @@ class Predecessors:
 
     def _within(self, site: PatchSite, variant: int, address: int) -> Iterator[Predecessor]:
         for decoded in self._stream(site, variant).values():
-            if decoded.next == address and _falls(decoded):
+            if decoded.next == address and self._falls(decoded):
                 yield Predecessor(node(decoded.address, variant), "falls")
             if _target(decoded.raw, decoded.address) == address:
-                yield Predecessor(node(decoded.address, variant), _how(decoded.raw))
+                yield Predecessor(node(decoded.address, variant), "jumps")
+
+    def _falls(self, decoded: Decoded) -> bool:
+        """Whether control may go on behind the instruction; a trap ends a path, as it does for the lifter."""
+        if decoded.kind == "trap":
+            return decoded.address in self._image.resumes
+        return decoded.kind != "exit" and not _NEVER_FALL.fullmatch(decoded.mnemonic)
 
     def _falling(self, address: int) -> Iterator[Predecessor]:
         before = self._image.patch_at(address - 1)
         if before is not None:
             for variant in range(len(before.choices) + 1):
                 last = list(self._stream(before, variant).values())[-1:]
-                yield from (Predecessor(node(each.address, variant), "falls") for each in last if _falls(each))
+                yield from (Predecessor(node(each.address, variant), "falls") for each in last if self._falls(each))
             return
         for start in range(address - 1, address - WINDOW - 1, -1):
             if self._image.patch_at(start) is not None:
                 return
             if self._boundaries.length(start) in (0, address - start) and self._may_start(start):
                 decoded = self.decoded(start)
-                if _falls(decoded) and not (decoded.mnemonic == "nop" and self._filled(address)):
+                if self._falls(decoded) and not (decoded.mnemonic == "nop" and self._filled(address)):
                     yield Predecessor(start, "falls")
 
     def _filled(self, end: int) -> bool:
@@ -223,11 +232,6 @@ class Predecessors:
 
 class Unclear(Exception):
     """A limit is exceeded: the bytes are not those of a program."""
-
-
-def _falls(decoded: Decoded) -> bool:
-    """Whether control may go on behind the instruction; a trap ends a path, as it does for the lifter."""
-    return decoded.kind not in ("exit", "trap") and not _NEVER_FALL.fullmatch(decoded.mnemonic)
 
 
 def _branches(code: bytes, address: int) -> Iterator[tuple[int, int]]:
