@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from verifier.patchtables import MAX_ENTRIES, Extract
 TEXT, REPLACEMENTS, TABLE, KEYS, DATA = (0xFFFFFFFF81000000 + 0x100000 * number for number in range(5))
 LINUX, XEN = load_tables("linux"), load_tables("xen")
 FLAGS, INVERTED, PADDED = LINUX.alternatives.layouts
-NOP5, NOP2 = bytes.fromhex("0f1f440000"), bytes.fromhex("6690")
+NOP5, NOP4, NOP2 = bytes.fromhex("0f1f440000"), bytes.fromhex("0f1f4000"), bytes.fromhex("6690")
 
 
 def jump(opcode: int, at: int, target: int) -> bytes:
@@ -92,7 +93,7 @@ def test_every_form_of_an_entry_is_recognised(form: str, rest: tuple[int, ...], 
         bytes.fromhex("909090909090c3"), b"\x31\xc0", entry(form, 0, TEXT, REPLACEMENTS, *rest, size=width), spec
     )
     inverted = bool(rest[0] & (0x10000 if form == "IBB" else 0x8000))
-    code = b"\x31\xc0" + b"\x90" * (size - 2)
+    code = b"\x31\xc0" + NOP4
     assert found.notes == ()
     assert found.image.patches == (PatchSite(TEXT, size, (Choice("7*32+11", inverted, code, REPLACEMENTS, 2),)),)
     assert [switch.id for switch in found.image.switches] == ["7*32+11"]
@@ -156,13 +157,13 @@ def test_later_entries_win_and_a_short_one_is_padded() -> None:
     found = patched(b"\x90" * 8, b"\x31\xc0" + b"\xcc" * 6, table)
     (site,) = found.image.patches
     assert [(choice.switch, choice.code) for choice in site.choices] == [
-        ("0*32+3", b"\x31\xc0\x90\x90\x90\x90"),
+        ("0*32+3", b"\x31\xc0" + NOP4),
         ("0*32+4", b"\xcc" * 6),
     ]
-    after = [found.image.patched(held.__contains__) for held in (set[str](), {"0*32+3"}, {"0*32+3", "0*32+4"})]
+    after = [found.image.patched(held.__contains__, [TEXT]) for held in (set[str](), {"0*32+3"}, {"0*32+3", "0*32+4"})]
     assert [one.code_at(TEXT, 8) for one in after] == [
         b"\x90" * 8,
-        b"\x31\xc0" + b"\x90" * 6,
+        b"\x31\xc0" + NOP4 + b"\x90\x90",
         b"\xcc" * 6 + b"\x90\x90",
     ]
 
@@ -205,7 +206,7 @@ def test_a_direct_call_stays_the_indirect_one_and_is_reported_where_executed() -
     table += flags_entry(1, TEXT, REPLACEMENTS + 5, 4, 6, 1)
     found = patched(code, jump(0xE8, REPLACEMENTS, TEXT) + b"\xf4", table)
     (site,) = found.image.patches
-    assert [(choice.switch, choice.code) for choice in site.choices] == [("0*32+4", b"\xf4" + b"\x90" * 5)]
+    assert [(choice.switch, choice.code) for choice in site.choices] == [("0*32+4", b"\xf4" + NOP5)]
     assert found.assumptions([TEXT]) == ("patched-calls",)
     assert found.assumptions([TEXT + 6]) == ()
 
@@ -380,6 +381,24 @@ def test_any_bytes_can_be_moved_or_have_a_problem(code: bytes, scope: str) -> No
     assert len(result) == len(code) or problem
 
 
+@given(st.integers(1, 40), st.integers(0, 40))
+def test_a_site_is_filled_with_the_fewest_nops(size: int, count: int) -> None:
+    """Behind the replacement are NOPs of at most nine bytes, as few as there can be, to the end of the site."""
+    count = min(count, size)
+    found = patched(b"\x50" * size, b"\xf4" * count, flags_entry(0, TEXT, REPLACEMENTS, 3, size, count))
+    (choice,) = found.image.patches[0].choices
+    engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    lengths = [(one.size, one.mnemonic) for one in engine.disasm(choice.code[count:], 0)]
+    assert choice.code[:count] == b"\xf4" * count
+    assert sum(length for length, _ in lengths) == size - count == len(choice.code) - count
+    assert {name for _, name in lengths} <= {"nop"} and len(lengths) == -(-(size - count) // 9)
+
+
+def test_nops_for_nops_are_no_choice() -> None:
+    """A replacement that is empty changes nothing where the file has NOPs."""
+    assert patched(b"\x90" * 8, b"", flags_entry(0, TEXT, REPLACEMENTS, 3, 8, 0)).image.patches == ()
+
+
 # Static branches.
 
 
@@ -409,7 +428,7 @@ def test_a_site_jumps_if_its_key_is_not_what_its_branch_bit_is(
     (site,) = found.image.patches
     (switch,) = found.image.switches
     assert (site.address, site.size, switch.kind, switch.id) == (TEXT, size, "key", f"key@{DATA + 8:#x}")
-    runs = found.image.patched(lambda name: enabled and name == switch.id)
+    runs = found.image.patched(lambda name: enabled and name == switch.id, [site.address])
     assert runs.code_at(TEXT, size) == (as_jump if enabled != bool(branch) else as_nop)
 
 
@@ -557,11 +576,143 @@ def test_an_object_is_read_like_a_program(tmp_path: Path) -> None:
     assert entry_at is not None and outside is not None
     assert (first.address, first.size, found.notes) == (entry_at.address, 7, ())
     assert [choice.inverted for choice in first.choices] == [False, True]
-    assert first.choices[0].code == jump(0xE8, first.address, outside.address) + b"\x90\x90"
+    assert first.choices[0].code == jump(0xE8, first.address, outside.address) + NOP2
     assert first.choices[1].code == b"\x48\x8b\x05" + struct.pack("<i", data.address + 8 - first.address - 7)
     assert (second.address, second.size) == (first.address + 7, 2)
     # The file has the jump, and the entry's branch bit is set: the jump goes away if the key is enabled.
     assert second.choices == (Choice(f"key@{data.address + 8:#x}", False, NOP2),)
+
+
+# Returns through a thunk.
+
+
+def returns(code: bytes, sites: list[int], *more: Section, symbols: tuple[Symbol, ...] = ()) -> Patching:
+    """Code at TEXT with return sites at these addresses."""
+    table = b"".join(struct.pack("<i", at - TABLE - 4 * number) for number, at in enumerate(sites))
+    return with_patches(image(text(code), section(".return_sites", TABLE, table), *more, symbols=symbols), LINUX, "")
+
+
+def test_jumps_to_the_return_thunk_are_returns() -> None:
+    """Whatever the thunk in the file does, the site reads as RET; it is still listed as patched."""
+    code = jump(0xE9, TEXT, TEXT + 60) + b"\x90" + jump(0xE9, TEXT + 6, TEXT + 60)
+    found = returns(code.ljust(64, b"\xcc"), [TEXT, TEXT + 6])
+    assert found.image.returns == {TEXT, TEXT + 6}
+    assert found.image.code_at(TEXT + 6) == b"\xc3"
+    assert found.assumptions([TEXT + 6]) == ("patched-thunks",)
+
+
+def test_other_sites_of_the_table_are_no_returns() -> None:
+    """Calls, short jumps, a RET, what leads elsewhere, a trampoline of static calls, and what is not all there."""
+    others = [
+        jump(0xE8, TEXT + 10, TEXT + 60),
+        b"\xeb\x10\x90\x90\x90",
+        b"\xc3\xcc\xcc\xcc\xcc",
+        jump(0xE9, TEXT + 10, TEXT + 61),
+        jump(0xE9, TEXT + 10, TEXT + 60) + bytes.fromhex("0fb9cc"),
+    ]
+    good = jump(0xE9, TEXT, TEXT + 60) + jump(0xE9, TEXT + 5, TEXT + 60)
+    for other in others:
+        found = returns((good + other).ljust(64, b"\xcc"), [TEXT, TEXT + 10, TEXT + 5])
+        assert found.image.returns == {TEXT, TEXT + 5}
+        assert found.assumptions([TEXT + 10]) == ("patched-thunks",)
+    cut = (good + jump(0xE9, TEXT + 10, TEXT + 60))[:14]
+    assert returns(cut, [TEXT, TEXT + 5, TEXT + 10, DATA, TEXT - 8]).image.returns == {TEXT, TEXT + 5}
+
+
+def test_the_thunk_is_its_symbol_or_where_most_jumps_lead() -> None:
+    """A symbol decides against any number of jumps; without one half of them are not enough."""
+    code = jump(0xE9, TEXT, TEXT + 60) + jump(0xE9, TEXT + 5, TEXT + 60) + jump(0xE9, TEXT + 10, TEXT + 50)
+    symbols = (Symbol("__x86_return_thunk", TEXT + 50, 0, True, True, ".text"),)
+    sites = [TEXT, TEXT + 5, TEXT + 10]
+    assert returns(code.ljust(64, b"\xcc"), sites).image.returns == {TEXT, TEXT + 5}
+    assert returns(code.ljust(64, b"\xcc"), sites, symbols=symbols).image.returns == {TEXT + 10}
+    assert returns(code.ljust(64, b"\xcc"), sites[1:]).image.returns == frozenset()
+
+
+def test_sites_in_several_sections_are_found() -> None:
+    """The table leads to code of more than one section."""
+    more = section(".init.text", DATA, b"\x90" + jump(0xE9, DATA + 1, TEXT + 60), code=True)
+    found = returns(jump(0xE9, TEXT, TEXT + 60).ljust(64, b"\xcc"), [TEXT, DATA + 1, TEXT], more)
+    assert found.image.returns == {TEXT, DATA + 1}
+
+
+def test_a_return_in_a_replacement_is_patched_before_it_is_copied() -> None:
+    """The site's new code has RET where the replacement has the jump to the thunk."""
+    table = flags_entry(0, TEXT, REPLACEMENTS, 3, 7, 6)
+    parts = (
+        text(b"\x90" * 64),
+        section(".altinstr_replacement", REPLACEMENTS, b"\xf4" + jump(0xE9, REPLACEMENTS + 1, TEXT), code=True),
+        section(".altinstructions", TABLE, table),
+        section(".return_sites", KEYS, struct.pack("<i", REPLACEMENTS + 1 - KEYS)),
+    )
+    (site,) = with_patches(image(*parts), LINUX, "").image.patches
+    assert site.choices[0].code == bytes.fromhex("f4 c3cccccccc 90")
+
+
+def test_an_objects_returns_lead_to_an_external_thunk(tmp_path: Path) -> None:
+    """An object of kbuild: the thunk is an undefined symbol, and the entries are relocated."""
+    source = tmp_path / "exit.S"
+    source.write_text(
+        """
+        entry: nop
+        1: jmp __x86_return_thunk
+        2: jmp elsewhere
+        .section .return_sites, "a"
+        .long 1b - ., 2b - .
+        """,
+        encoding="utf-8",
+    )
+    given = load_object(assemble(source), "exit.S", "")
+    entry_at = given.symbol("entry")
+    assert entry_at is not None
+    assert with_patches(given, LINUX, "").image.returns == {entry_at.address + 1}
+
+
+# Traps that come back.
+
+
+def bugs(code: bytes, table: bytes, linked: bool = True) -> Patching:
+    """Code at TEXT with a table of traps at TABLE."""
+    return with_patches(image(text(code), section("__bug_table", TABLE, table), linked=linked), LINUX, "3.0")
+
+
+def verbose(number: int, site: int, flags: int) -> bytes:
+    """An entry with file and line."""
+    return struct.pack("<iiHH", site - TABLE - 12 * number, 0x1000, 77, flags)
+
+
+def brief(number: int, site: int, flags: int) -> bytes:
+    """An entry without."""
+    return struct.pack("<iHH", site - TABLE - 8 * number, flags, 0)
+
+
+@pytest.mark.parametrize("form", [verbose, brief])
+def test_traps_of_warnings_resume(form: Callable[[int, int, int], bytes]) -> None:
+    """Bit 0 of the flags decides, in both forms of an entry, and in an object too."""
+    code = b"\x0f\x0b" * 4 + b"\xc3"
+    table = form(0, TEXT, 0) + form(1, TEXT + 2, 0x903) + form(2, TEXT + 6, 1)
+    for linked in (True, False):
+        found = bugs(code, table, linked)
+        assert found.image.resumes == {TEXT + 2, TEXT + 6}
+        assert "bug-table" not in found.notes
+
+
+def test_a_table_of_traps_that_is_not_read_is_said() -> None:
+    """Missing in a program, cut off, leading to other code, or in two forms at once: nothing is known."""
+    code = b"\x0f\x0b" * 4 + b"\xc3"
+    both = struct.pack("<iiiiii", TEXT - TABLE, 1, TEXT - TABLE - 8, TEXT - TABLE - 12, TEXT - TABLE - 16, 1)
+    for table in (b"", verbose(0, TEXT, 1)[:11], verbose(0, TEXT + 1, 1), verbose(0, TEXT + 8, 1), both):
+        found = bugs(code, table)
+        assert "bug-table" in found.notes and found.image.resumes == frozenset()
+    assert "bug-table" not in with_patches(image(text(code)), LINUX, "").notes
+
+
+def test_permissive_checks_of_indirect_calls_resume() -> None:
+    """The other table of such traps has no flags: all of them come back."""
+    table = struct.pack("<i", TEXT - TABLE)
+    for name in (".kcfi_traps", "__kcfi_traps"):
+        found = with_patches(image(text(b"\x0f\x0b\xc3"), section(name, TABLE, table)), LINUX, "")
+        assert found.image.resumes == {TEXT} and found.notes == ()
 
 
 # Hostile files.
@@ -584,6 +735,7 @@ def test_any_tables_are_read_or_noted(first: bytes, second: bytes, spec: PatchTa
         section(".altinstructions", TEXT + 64, first),
         section("__jump_table", TEXT + 0x1000, second),
         section(".return_sites", TEXT + 0x2000, second),
+        section("__bug_table", TEXT + 0x3000, first),
     )
     found = with_patches(image(*parts, linked=linked), spec, "6.1")
     end = 0
@@ -652,6 +804,11 @@ LINUX_TEXT = (specs_dir() / "patching" / "linux.toml").read_text(encoding="utf-8
         ),
         ('section = ".smp_locks"', 'start = ""', "sites.smp-locks.start: must be one line"),
         ('[keys]\nsection = "__jump_table"\nstart', "[keys]\nbegin", "unknown key keys.begin"),
+        ('means = "return"', 'means = "ret"', 'sites.return-sites.means: "ret" is not one of'),
+        ('fields = "site:4"\nmeans', 'fields = "absolute:8"\nmeans', '"return" needs fields = "site:4", and assume'),
+        ('verbose = "site:4', 'verbose = "zero:4', "resumes.bug-table.layouts.verbose: lacks site"),
+        ("[resumes.bug-table.layouts]", "[resumes.bug-table.layout]", "unknown key resumes.bug-table.layout"),
+        ('code = "0f0b"\nflag', "flag", "resumes.bug-table.code: missing"),
         ('"7*32+11" = "PTI"', '"7.11" = "PTI"', 'features."7.11": a feature is WORD*32+BIT'),
         (
             "[names.any.features]",

@@ -28,7 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"boundaries"}),
     frozenset({"explain", "listing", "minimise", "obligations", "patchspec", "predecessors", "progress", "sites", "trace"}),
     frozenset({"confirm", "entries", "patchtables", "prove"}),
-    frozenset({"counterexample", "patchsearch", "references", "thunks"}),
+    frozenset({"counterexample", "patchmarks", "patchsearch", "patchsites", "references", "thunks"}),
     frozenset({"patching", "results"}),
     frozenset({"judge"}),
     frozenset({"pipeline"}),

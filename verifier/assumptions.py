@@ -26,8 +26,27 @@ _OURS: dict[str, tuple[str, str]] = {
         "the file; sites that a kernel patches at boot have to be verified in their patched form",
     ),
     "unpatched-sites": (
-        "The file has tables of code that is patched at boot; the code is judged as it stands, unpatched.",
+        "The file's tables of code that is patched at boot were not found, not read, or not asked for: the code is judged "
+        "as it stands, unpatched.",
         "nobody: judge the patched forms as well, for example by defining the macros accordingly",
+    ),
+    "patched-calls": (
+        "A call that boot code makes direct, or routes through a prologue, goes to a function that keeps to the ABI, "
+        "as the call in the file does.",
+        "specs/patching",
+    ),
+    "patched-thunks": (
+        "A return through a thunk that boot code replaces returns, and an indirect branch through one goes where the "
+        "code in the file goes; only flags and scratch state may differ on the way.",
+        "specs/patching",
+    ),
+    "static-keys": (
+        "The table of static branches was not found: their NOPs and jumps are judged as they stand.",
+        "nobody: give the kernel's symbols, so that the table is found",
+    ),
+    "static-keys-constant": (
+        "A static key does not change between the entry and the exit.",
+        "the kernel: keys that change while it runs have to be checked for this by hand",
     ),
     "regions-disjoint": (
         "The frame's stack, the per-CPU area (GS), other kernel stacks and globals do not overlap, and what has "
@@ -76,6 +95,19 @@ _OURS: dict[str, tuple[str, str]] = {
     "traps-end": (
         "UD2 and INT3 end the path: their handlers do not resume the code behind.",
         "the kernel's exception handlers",
+    ),
+    "traps-resume": (
+        "The handler of a UD2 that the kernel's table marks as a warning goes on behind it with registers and flags "
+        "unchanged; memory may change as in a call.",
+        "specs/patching; the kernel's handler of #UD",
+    ),
+    "bug-table": (
+        "The table of UD2 instructions was not found or not read; UD2 ends the path.",
+        "nobody: give the kernel's symbols, so that the table is found",
+    ),
+    "no-indirect-entry": (
+        "No indirect jump enters the code between the starts chosen and the exit.",
+        "nobody: name the entries with --entry",
     ),
     "no-fault-resume": (
         "Where a memory access before the window faults, the handler does not resume the analysed code with other "

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import re
 import struct
 
 from verifier.model import Section
 from verifier.patchspec import Keys, Sites
-from verifier.patchtables import MAX_ENTRIES, Extract, Memory
+from verifier.patchtables import MAX_ENTRIES, NOWHERE, Extract, Memory, branch_size
 
 MIN_HIDDEN = 64
 """A run of fewer entries than this is not taken for a hidden table."""
@@ -16,7 +15,9 @@ MIN_HIDDEN = 64
 MAX_HIDDEN_BYTES = 64 << 20
 """A section larger than this is not searched for a hidden table."""
 
-_NEAR_JUMPS = {0xE9: 5, 0xEB: 2}
+_DISTANCE = struct.Struct("<i")
+_BRANCH = struct.Struct("<Bi")
+_ENTRY = struct.Struct("<iiq")
 
 
 def hidden_keys(memory: Memory, spec: Keys) -> tuple[Extract, ...]:
@@ -26,47 +27,71 @@ def hidden_keys(memory: Memory, spec: Keys) -> tuple[Extract, ...]:
     """
     if spec.fields.format != "<iiq" or spec.fields.names != ("site", "target", "key"):
         return ()
-    code = [section for section in memory.sections if section.executable and section.data]
     found: list[Extract] = []
     for section in memory.sections:
         if section.name in spec.hidden_in and len(section.data) <= MAX_HIDDEN_BYTES and not section.executable:
-            found += _runs(memory, section, code, spec)
+            found += _runs(memory, section, spec)
     return tuple(found) if len(found) == 1 else ()
 
 
-def _runs(memory: Memory, section: Section, code: list[Section], spec: Keys) -> list[Extract]:
-    """Every maximal run of at least MIN_HIDDEN entries in a section."""
+def _runs(memory: Memory, section: Section, spec: Keys) -> list[Extract]:
+    """Every maximal run of at least MIN_HIDDEN entries in a section.
+
+    Such a run covers one of the places that are looked at; from there it is followed to both ends.
+    """
     found: list[Extract] = []
-    bounds = [(part.address, part.address + part.size) for part in code]
+    data = section.data
     lead = -section.address % 8
-    base = section.address + lead
-    data = section.data[lead : lead + (len(section.data) - lead) // 8 * 8]
-    # Most candidates are not entries: a cheap test comes first, and most code is in one section.
-    bounds.sort(key=lambda pair: pair[0] - pair[1])
-    for first, last in _candidates(data, base, bounds):
-        begin = None
-        address = base + first
-        for site, target, _ in struct.iter_unpack("<iiq", data[first:last]):
-            start = address + site
+    first = last = -1
+    bounds = sorted(
+        (part.address - section.address, part.address + len(part.data) - section.address)
+        for part in memory.sections
+        if part.executable
+    )
+    for sample in range(lead, len(data) - 23, 8 * MIN_HIDDEN):
+        for start in (sample, sample + 8):
+            # Most samples are not even distances to code.
+            place = start + _DISTANCE.unpack_from(data, start)[0]
             for low, high in bounds:
-                if low <= start < high:
-                    good = _is_branch(memory, start, address + 4 + target, spec)
+                if low <= place < high:
                     break
             else:
-                good = False
-            if good and begin is None:
-                begin = address
-            elif not good and begin is not None:
-                found += _run(data, base, begin, address)
-                begin = None
-            address += 16
-        if begin is not None:
-            found += _run(data, base, begin, address)
+                continue
+            if first <= start < last or not _count(memory, section, start, 16, spec, 1):
+                continue
+            first = start - 16 * _count(memory, section, start - 16, -16, spec)
+            last = start + 16 * _count(memory, section, start, 16, spec)
+            if last - first >= 16 * MIN_HIDDEN:
+                found.append(Extract(section.address + first, data[first:last]))
     return found
 
 
-def _run(data: bytes, base: int, begin: int, end: int) -> list[Extract]:
-    return [Extract(begin, data[begin - base : end - base])] if end - begin >= 16 * MIN_HIDDEN else []
+def _count(memory: Memory, section: Section, offset: int, step: int, spec: Keys, limit: int = MAX_ENTRIES + 1) -> int:
+    """How many entries there are from that offset of the section on, each ``step`` bytes behind the one before.
+
+    Each must lead from a jump or NOP to code.
+    """
+    data = section.data
+    end = len(data) - 15
+    low, high, code = NOWHERE
+    count = 0
+    while 0 <= offset < end and count < limit:
+        site, distance, _ = _ENTRY.unpack_from(data, offset)
+        at = section.address + offset
+        offset += step
+        address = at + site
+        target = at + 4 + distance
+        if not low <= address < high:
+            low, high, code = memory.code_around(address)
+            if not code:
+                break
+        start = address - low
+        if not branch_size(code[start : start + 5], address, target, spec):
+            break
+        if not (low <= target < high or memory.code(target, 1)):
+            break
+        count += 1
+    return count
 
 
 def behind(memory: Memory, table: Extract, sites: Sites) -> tuple[Extract, ...]:
@@ -79,54 +104,22 @@ def behind(memory: Memory, table: Extract, sites: Sites) -> tuple[Extract, ...]:
     data = section.data[begin - section.address :][: size * MAX_ENTRIES * 4]
     data = data[: len(data) // size * size]
     address = begin
+    low, high, code = NOWHERE
     for row in struct.iter_unpack(sites.fields.format, data):
-        code = memory.code(address + row[0], 5)
-        if code[:1] not in (b"\xe8", b"\xe9"):
+        place = address + row[0]
+        if not low <= place < high - 4:
+            low, high, code = memory.code_around(place)
+            if place + 5 > high:
+                break
+        opcode, distance = _BRANCH.unpack_from(code, place - low)
+        if opcode not in (0xE8, 0xE9):
             break
-        target = address + row[0] + 5 + int.from_bytes(code[1:], "little", signed=True)
-        if memory.code(target + 5, len(sites.trampoline)) != sites.trampoline:
+        mark = place + distance + 10
+        if not (
+            code.startswith(sites.trampoline, mark - low)
+            if low <= mark < high
+            else memory.code(mark, len(sites.trampoline)) == sites.trampoline
+        ):
             break
         address += size
     return (Extract(begin, data[: address - begin]),) if address > begin else ()
-
-
-def _is_branch(memory: Memory, site: int, target: int, spec: Keys) -> bool:
-    code = memory.code(site, 5) or memory.code(site, 2)
-    return branch_size(code, site, target, spec) > 0 and bool(memory.code(target, 1))
-
-
-def _candidates(data: bytes, base: int, bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Where entries may be, judged by the high bytes of their words: (start, end) offsets.
-
-    Two words lead from here to code, so their top byte is one of few; the high half of the third is all zeros or
-    all ones. Bytes at one place of every quadword are looked at together, which is fast.
-    """
-    tops = bytearray(256)
-    for low, high in bounds:
-        for top in range((low - base - len(data)) >> 24, (high - base >> 24) + 1):
-            if -128 <= top < 128:
-                tops[top & 255] = 1
-    signs = bytes(2 if byte in (0, 255) else 0 for byte in range(256))
-    pair, single = _all(data, (3, 7), bytes(tops)), _all(data, (4, 5, 6, 7), signs)
-    flags = (pair | single).to_bytes(len(data) // 8, "little")
-    pattern = re.compile(rb"(?:[\1\3][\2\3]){%d,}" % MIN_HIDDEN)
-    return [(found.start() * 8, found.end() * 8) for found in pattern.finditer(flags)]
-
-
-def _all(data: bytes, places: tuple[int, ...], table: bytes) -> int:
-    """One byte for each quadword, in one integer: what ``table`` gives for all of the places."""
-    result = -1
-    for place in places:
-        result &= int.from_bytes(data[place::8].translate(table), "little")
-    return result
-
-
-def branch_size(code: bytes, site: int, target: int, spec: Keys) -> int:
-    """The size of the NOP, or of the jump to ``target``, that ``code`` at ``site`` begins with; 0 for neither."""
-    for nop in spec.nops:
-        if code.startswith(nop):
-            return len(nop)
-    size = _NEAR_JUMPS.get(code[0], 0) if code else 0
-    if not 0 < size <= len(code):
-        return 0
-    return size if site + size + int.from_bytes(code[1:size], "little", signed=True) == target else 0

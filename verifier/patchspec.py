@@ -23,7 +23,7 @@ Version = tuple[int, int]
 FIELDS = frozenset(
     {
         *("site", "replacement", "feature", "length", "replacement-length", "padding", "extra", "zero"),
-        *("target", "key", "absolute", "ignored"),
+        *("target", "key", "absolute", "flags", "ignored"),
     }
 )
 """Words of a ``fields`` key: what an entry consists of. Offsets (site, replacement, target, key) are signed and count
@@ -105,6 +105,8 @@ class Keys:
 class Sites:
     """A table of other sites. ``assume`` is "" if patching them changes nothing; ``reason`` says why, or who does.
 
+    ``means`` is "return" if a jump there, to the symbol ``thunk`` if that is known, is RET or becomes a branch to
+    another thunk that returns.
     ``trampoline``: a table without a name is behind that of the keys, and its sites are calls and jumps to a jump
     (or other 5 bytes) that these bytes follow. A whole program from version ``since`` on must have it.
     """
@@ -116,6 +118,23 @@ class Sites:
     reason: str
     trampoline: bytes
     since: Version
+    means: str
+    thunk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumes:
+    """A table of trapping instructions, ``code`` each; behind those with bit ``flag_bit`` the handler goes on.
+
+    ``layouts`` are the forms of an entry; one without flags means all. ``expected``: a whole program has the table.
+    """
+
+    place: Place
+    layouts: tuple[Fields, ...]
+    code: bytes
+    flag_bit: int
+    expected: bool
+    assume: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +156,7 @@ class PatchTables:
     alternatives: Alternatives
     keys: Keys | None
     sites: tuple[Sites, ...]
+    resumes: tuple[Resumes, ...]
     names: tuple[Names, ...]
 
 
@@ -144,11 +164,12 @@ _EVER: Version = (0, 0)
 _NEVER: Version = (1 << 30, 0)
 _PLACE = ("section", "start", "end")
 _LEVELS: Levels = {
-    (): ("name", "title", "source", "alternatives", "keys", "sites", "names"),
+    (): ("name", "title", "source", "alternatives", "keys", "sites", "resumes", "names"),
     ("alternatives",): (*_PLACE, "always", "paging", "assume", "assume_calls", "layouts"),
     ("keys",): (*_PLACE, "hidden_in", "since", "fields", "nops", "assume"),
 }
-_SITES = (*_PLACE, "fields", "assume", "harmless", "source", "trampoline", "since")
+_SITES = (*_PLACE, "fields", "assume", "harmless", "source", "trampoline", "since", "means", "thunk")
+_RESUMES = (*_PLACE, "layouts", "code", "flag_bit", "expected", "assume")
 _LAYOUT = ("since", "before", "fields", "feature_bits", "inverted_bit", "direct_bit", "direct", "relocate")
 
 
@@ -183,6 +204,7 @@ def parse_tables(text: str, file: str) -> PatchTables:
         alternatives=_alternatives(top.child("alternatives")),
         keys=_keys(top.child("keys")) if "keys" in top.data else None,
         sites=tuple(_sites(table, kind) for kind, table in _children(top, "sites", _SITES)),
+        resumes=tuple(_resumes(table) for _, table in _children(top, "resumes", _RESUMES)),
         names=tuple(_names(table) for _, table in _children(top, "names", ("since", "before", "features"))),
     )
 
@@ -238,8 +260,27 @@ def _sites(table: Table, kind: str) -> Sites:
     source = table.text("source", "where this patching is done")
     assume = _optional(table, "assume")
     reason = source if assume else table.text("harmless", "why")
+    means = table.choice("means", ("patched", "return"), default="patched")
+    if means == "return" and (not assume or fields.format != "<i"):
+        raise table.fail('"return" needs fields = "site:4", and assume', "means")
     trampoline = b"".join(_codes(table, "trampoline"))
-    return Sites(kind, _place(table), fields, assume, reason, trampoline, _version(table, "since", _EVER))
+    since = _version(table, "since", _EVER)
+    return Sites(kind, _place(table), fields, assume, reason, trampoline, since, means, _optional(table, "thunk"))
+
+
+def _resumes(table: Table) -> Resumes:
+    layouts = table.child("layouts")
+    code = b"".join(_codes(table, "code"))
+    if not layouts.data or not code:
+        raise table.fail("missing", "code" if layouts.data else "layouts")
+    return Resumes(
+        place=_place(table),
+        layouts=tuple(_fields(layouts, ("site",), name) for name in layouts.data),
+        code=code,
+        flag_bit=table.integer("flag_bit", 0, 63, default=0),
+        expected=table.choice("expected", ("yes", "no"), default="no") == "yes",
+        assume=table.text("assume", "the id of an assumption"),
+    )
 
 
 def _names(table: Table) -> Names:
@@ -264,16 +305,16 @@ def _place(table: Table) -> Place:
     return place
 
 
-def _fields(table: Table, required: tuple[str, ...]) -> Fields:
+def _fields(table: Table, required: tuple[str, ...], key: str = "fields") -> Fields:
     names: list[str] = []
     offsets: list[int] = []
     code = "<"
     size = 0
-    for word in table.text("fields", "name:bytes of each field, in order").split():
+    for word in table.text(key, "name:bytes of each field, in order").split():
         name, _, width = word.partition(":")
         if name not in FIELDS or width not in {"1", "2", "4", "8"}:
             listed = ", ".join(sorted(FIELDS))
-            raise table.fail(f"{quoted(word)} is not name:bytes with 1, 2, 4 or 8 bytes and one of {listed}", "fields")
+            raise table.fail(f"{quoted(word)} is not name:bytes with 1, 2, 4 or 8 bytes and one of {listed}", key)
         letter = _CODES[int(width)]
         names.append(name)
         offsets.append(size)
@@ -281,7 +322,7 @@ def _fields(table: Table, required: tuple[str, ...]) -> Fields:
         size += int(width)
     missing = [name for name in required if name not in names]
     if missing or not names:
-        raise table.fail(f"lacks {' '.join(missing)}", "fields")
+        raise table.fail(f"lacks {' '.join(missing)}", key)
     return Fields(tuple(names), tuple(offsets), code, size)
 
 

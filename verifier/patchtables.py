@@ -10,12 +10,18 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from verifier.model import Image, Section, UserError
 from verifier.patchspec import Alternatives, Fields, Keys, Layout, Place, Version
 
 MAX_ENTRIES = 1 << 17
 """A table with more entries than this is refused; the largest known has less than a tenth."""
+
+MAX_SITES = 1 << 20
+"""The same for a table of nothing but sites."""
+
+_NEAR_JUMPS = {0xE9: 5, 0xEB: 2}
 
 MAX_FEATURE = 64 * 32
 """Feature numbers of a plausible entry are below this."""
@@ -29,8 +35,7 @@ class Extract:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One alternative: ``size`` bytes at ``site`` become those at ``source`` if the feature says so."""
 
     site: int
@@ -42,14 +47,24 @@ class Entry:
     direct: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KeyEntry:
+class KeyEntry(NamedTuple):
     """One static branch: at ``site`` there is a jump to ``target`` if the key is set, exclusive-or ``branch``."""
 
     site: int
     target: int
     key: int
     branch: bool
+
+
+class Code(NamedTuple):
+    """The bytes of an executable section, from ``low`` up to ``high``; a loop looks at them without a call each."""
+
+    low: int
+    high: int
+    data: bytes
+
+
+NOWHERE = Code(0, 0, b"")
 
 
 class Memory:
@@ -94,6 +109,18 @@ class Memory:
         found = section.data[start : start + size]
         return found if len(found) == size else b""
 
+    def code_around(self, address: int) -> Code:
+        """The executable section that has bytes at ``address``, else NOWHERE."""
+        section = self.section_at(address)
+        if section is None or not section.executable or address >= section.address + len(section.data):
+            return NOWHERE
+        return Code(section.address, section.address + len(section.data), section.data)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether any relocation was not applied."""
+        return bool(self._open)
+
     def is_open(self, address: int, size: int) -> bool:
         """Whether a relocation that was not applied touches those bytes."""
         if not self._open:
@@ -122,12 +149,10 @@ def locate(image: Image, memory: Memory, place: Place) -> tuple[Extract, ...]:
     return (Extract(start.address, data),) if data else ()
 
 
-def rows(table: Extract, fields: Fields) -> list[tuple[int, ...]]:
+def rows(table: Extract, fields: Fields, limit: int = MAX_ENTRIES) -> list[tuple[int, ...]]:
     """The entries of a table as they are. Raises UserError ``bad-object`` for one that is beyond all measure."""
-    if len(table.data) // fields.size > MAX_ENTRIES:
-        raise UserError(
-            "bad-object", f"a table of code patching at {table.address:#x} has more than {MAX_ENTRIES} entries"
-        )
+    if len(table.data) // fields.size > limit:
+        raise UserError("bad-object", f"a table of code patching at {table.address:#x} has more than {limit} entries")
     return list(struct.iter_unpack(fields.format, table.data)) if len(table.data) % fields.size == 0 else []
 
 
@@ -163,19 +188,22 @@ def _entries(memory: Memory, table: Extract, layout: Layout) -> list[Entry] | No
     direct = 0 if layout.direct_bit is None else 1 << layout.direct_bit
     found = []
     address = table.address
+    low, high, _ = NOWHERE
     for row in rows(table, fields):
         start = address + site_offset + row[site]
         origin = address + source_offset + row[source]
         size = row[length] + (row[extra] if extra is not None else 0)
         word = row[feature]
         address += fields.size
+        if not low <= start < high:
+            low, high, _ = memory.code_around(start)
         if (
             row[count] > size
             or word & mask >= MAX_FEATURE
             or word & ~(mask | inverted | direct)
             or (padding is not None and row[padding] > size)
             or (zero is not None and row[zero])
-            or (size and not memory.code(start, size))
+            or (size and (not low <= start or start + size > high))
             or (row[count] and not memory.read(origin, row[count]))
         ):
             return None
@@ -189,18 +217,35 @@ def _entries(memory: Memory, table: Extract, layout: Layout) -> list[Entry] | No
 def keys(memory: Memory, tables: tuple[Extract, ...], spec: Keys) -> tuple[KeyEntry, ...] | None:
     """The entries of all tables; None unless every one names code."""
     found: list[KeyEntry] = []
+    low, high, _ = NOWHERE
     for table in tables:
         if len(table.data) % spec.fields.size or memory.is_open(table.address, len(table.data)):
             return None
         site, target, key = (spec.fields.names.index(name) for name in ("site", "target", "key"))
-        offsets = spec.fields.offsets
         address = table.address
+        to_site, to_target, to_key = (spec.fields.offsets[index] for index in (site, target, key))
         for row in rows(table, spec.fields):
-            start = address + offsets[site] + row[site]
-            place = address + offsets[target] + row[target]
-            word = (address + offsets[key] + row[key]) & (1 << 64) - 1
+            start = address + to_site + row[site]
+            place = address + to_target + row[target]
+            word = (address + to_key + row[key]) & (1 << 64) - 1
             address += spec.fields.size
-            if not memory.code(start, 2) or not memory.code(place, 1):
+            if not low <= start < high:
+                low, high, _ = memory.code_around(start)
+            # Mostly both are in one section.
+            if not low <= start < high - 1 or not (low <= place < high or memory.code(place, 1)):
                 return None
             found.append(KeyEntry(start, place, word & ~3, bool(word & 1)))
     return tuple(found)
+
+
+def branch_size(code: bytes, site: int, target: int, spec: Keys) -> int:
+    """The size of the NOP, or of the jump to ``target``, that ``code`` at ``site`` begins with; 0 for neither."""
+    size = _NEAR_JUMPS.get(code[0], 0) if code else 0
+    if not size:
+        for nop in spec.nops:
+            if code.startswith(nop):
+                return len(nop)
+        return 0
+    if size > len(code):
+        return 0
+    return size if site + size + int.from_bytes(code[1:size], "little", signed=True) == target else 0
