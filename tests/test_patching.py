@@ -21,7 +21,7 @@ from verifier.model import Choice, Image, PatchSite, Relocation, Section, Symbol
 from verifier.patching import Patching, Residual, with_patches
 from verifier.patchsearch import MIN_HIDDEN
 from verifier.patchspec import PatchTables, load_tables, parse_tables, parse_version
-from verifier.patchtables import MAX_ENTRIES, Extract
+from verifier.patchtables import MAX_ENTRIES, MAX_SITES, Extract
 
 TEXT, REPLACEMENTS, TABLE, KEYS, DATA = (0xFFFFFFFF81000000 + 0x100000 * number for number in range(5))
 LINUX, XEN = load_tables("linux"), load_tables("xen")
@@ -725,6 +725,9 @@ def test_a_table_beyond_all_measure_is_an_error() -> None:
         with_patches(image(text(b"\x90"), table), LINUX, "")
     assert (caught.value.code, caught.value.exit_code) == ("bad-object", 4)
     assert "\n" not in caught.value.message
+    table = section(".return_sites", KEYS, bytes(4 * (MAX_SITES + 1)))
+    with pytest.raises(UserError):
+        with_patches(image(text(b"\x90"), table), LINUX, "")
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.sampled_from([LINUX, XEN]), st.booleans())

@@ -10,11 +10,10 @@ import struct
 
 from verifier.model import Image
 from verifier.patchspec import Fields, PatchTables, Resumes, Sites
-from verifier.patchtables import MAX_SITES, NOWHERE, Extract, Memory, locate, rows
+from verifier.patchtables import NOWHERE, Extract, Memory, distances, locate, rows
 
 _JUMP = 0xE9
 _SITE = struct.Struct("<Bi")
-_PLAIN = Fields(("site",), (0,), "<i", 4)
 
 
 def return_sites(image: Image, memory: Memory, tables: PatchTables) -> frozenset[int]:
@@ -58,7 +57,7 @@ def _jumps(memory: Memory, tables: tuple[Extract, ...], marks: tuple[bytes, ...]
         near: dict[int, list[int]] = {}
         place = table.address - low
         high = len(code) - 4
-        for (distance,) in rows(table, _PLAIN, MAX_SITES):
+        for distance in distances(table):
             start = place + distance
             place += 4
             if not 0 <= start < high:

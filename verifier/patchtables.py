@@ -149,11 +149,22 @@ def locate(image: Image, memory: Memory, place: Place) -> tuple[Extract, ...]:
     return (Extract(start.address, data),) if data else ()
 
 
-def rows(table: Extract, fields: Fields, limit: int = MAX_ENTRIES) -> list[tuple[int, ...]]:
+def rows(table: Extract, fields: Fields) -> list[tuple[int, ...]]:
     """The entries of a table as they are. Raises UserError ``bad-object`` for one that is beyond all measure."""
-    if len(table.data) // fields.size > limit:
-        raise UserError("bad-object", f"a table of code patching at {table.address:#x} has more than {limit} entries")
+    _check(len(table.data) // fields.size, MAX_ENTRIES, table)
     return list(struct.iter_unpack(fields.format, table.data)) if len(table.data) % fields.size == 0 else []
+
+
+def distances(table: Extract) -> tuple[int, ...]:
+    """The entries, whole ones only, of a table of signed 32-bit numbers. Raises UserError like ``rows``."""
+    count = len(table.data) // 4
+    _check(count, MAX_SITES, table)
+    return struct.unpack_from(f"<{count}i", table.data)
+
+
+def _check(count: int, limit: int, table: Extract) -> None:
+    if count > limit:
+        raise UserError("bad-object", f"a table of code patching at {table.address:#x} has more than {limit} entries")
 
 
 def alternatives(
