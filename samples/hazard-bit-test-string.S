@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive unsupported-instruction
+# EXPECT:   violated canonical
 # ORIGIN:   Intel SDM vol. 2A, BT: a memory operand takes the offset as it is
 
-// The offset is a register and may be negative: any bit of memory is read. It
-// is not modelled.
+// The offset is a register and may be negative: any bit of memory is read, and
+// a bit that happens to be set lets any address through.
 
 #include "hazard.h"
 

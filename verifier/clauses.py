@@ -321,6 +321,10 @@ def clause(identifier: str) -> Clause | None:
     return next((found for found in (*CLAUSES, *IRET_CLAUSES) if found.id == identifier), None)
 
 
+FRAME_CLAUSES = frozenset({"rip", "rflags", "rf", "cs", "ss", "tf", "rsp"}) | {f"gpr.{name}" for name in GPRS}
+"""The clauses that compare with what an IRET exit would restore from a saved frame."""
+
+
 def of_profile(profile: str) -> tuple[Clause, ...]:
     """The clauses that a profile asks for. Raises KeyError for an unknown profile."""
     if profile not in PROFILES:

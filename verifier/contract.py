@@ -34,6 +34,9 @@ MAX_OFFSET = 0xFFFF
 PROMISE_IDS: tuple[str, ...] = ("entry-mode", "star", "nmi", "serialize", "ssp", "xstate", "user-frame")
 """Ids of the clauses that code outside the analysed file can discharge."""
 
+EXIT_KINDS: tuple[str, ...] = ("sysretq", "sysretl", "sysexitq", "sysexitl")
+"""The exit instructions for which a contract may name another one."""
+
 DISPOSITIONS: tuple[str, ...] = ("slot", "entry", "clobbered")
 """Where the user's value of a register is: in the frame, still live at entry, given up by ABI."""
 
@@ -74,6 +77,9 @@ class Contract:
     the content of IA32_SYSENTER_CS, from which SYSEXIT derives CS and SS; None: the
     kernel does not use them, or the contract does not say.
     ``patch_tables`` names the description of the kernel's tables of code patching ("": there is none).
+    ``entry_symbols`` are where to start in a file that has them. ``site_contracts`` names the contract of
+    the exits of one instruction, ``stub_contract`` that of an exit that nothing is saved in front of. Without
+    ``has_reference`` there is no IRET exit to compare with: the frame words are those that SYSCALL itself left.
     ``promises`` are in the order of ``PROMISE_IDS``; the value of each is its text.
     """
 
@@ -100,6 +106,10 @@ class Contract:
     return_thunks: tuple[str, ...] = ()
     jump_thunk: str = ""
     patch_sections: tuple[str, ...] = ()
+    entry_symbols: tuple[str, ...] = ()
+    site_contracts: tuple[tuple[str, str], ...] = ()
+    stub_contract: str = ""
+    has_reference: bool = True
     patch_tables: str = ""
 
     def slot(self, name: str) -> Slot | None:
@@ -154,11 +164,13 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
             "sysenter",
             "thunks",
             "patching",
+            "sites",
             *_FACT_TABLES,
             "promises",
         ),
     )
-    yield ("frame",), ("base", "offset", "slots")
+    yield ("frame",), ("base", "offset", "slots", "reference")
+    yield ("sites",), ("entries", "stub", *EXIT_KINDS)
     yield ("registers",), ("default", *_RESTORED)
     yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
     yield ("star",), ("base",)
@@ -225,7 +237,8 @@ def parse_contract(text: str, file: str) -> Contract:
     frame = top.child("frame")
     base = frame.choice("base", GPRS)
     base_offset = frame.integer("offset", -MAX_OFFSET, MAX_OFFSET, default=0)
-    slots = _slots(frame.child("slots"))
+    has_reference = frame.choice("reference", ("slots", "none"), default="slots") == "slots"
+    slots = _slots(frame.child("slots")) if has_reference else ()
     facts = {spec.field: _fact(top.child(spec.table), spec) for spec in FACTS}
     selectors = top.child("selectors")
     return Contract(
@@ -247,6 +260,10 @@ def parse_contract(text: str, file: str) -> Contract:
         jump_thunk="".join(_names(top, "thunks", "jump")[:1]),
         patch_sections=_names(top, "patching", "sections"),
         patch_tables=_patch_tables(top),
+        entry_symbols=_names(top, "sites", "entries"),
+        site_contracts=tuple((kind, name) for kind in EXIT_KINDS for name in _names(top, "sites", kind)),
+        stub_contract="".join(_names(top, "sites", "stub")[:1]),
+        has_reference=has_reference,
         **facts,
     )
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from verifier.clauses import IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
 from verifier.counterexample import Setting, deciding_callees, pointing_callees
+from verifier.coverage import code_ranges
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
 from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
-from verifier.model import Config, Image, Location, Reason, SiteResult, UserError
+from verifier.model import Config, Image, Location, Reason, SiteResult, UserError, address_of
 from verifier.obligations import JUDGED, Reference, by_contract, cr3_reference, exit_view
+from verifier.plan import Job, Way
+from verifier.progress import SILENT, Progress
 from verifier.prove import Answer, Path, SiteAnswers, prove_site
 from verifier.references import combined, guard_edges, iret_arms, of_arm
 from verifier.results import site_result
-from verifier.sites import Entrance, sysret_sites
+from verifier.sites import Entrance
 from verifier.solver import Budget, Solver
 from verifier.terms import land, lnot
 
@@ -30,7 +33,8 @@ class Task:
     """What is asked of every entry of one image.
 
     ``auto`` takes references from the file's own IRET exit; ``check_iret``
-    judges the IRET exits as well.
+    judges the IRET exits as well. ``sites`` are the file's exits; ``only`` is
+    the address of the one that is asked about, None: all.
     """
 
     image: Image
@@ -42,6 +46,9 @@ class Task:
     locate: Callable[[Decoded], Location]
     auto: bool = False
     check_iret: bool = False
+    sites: tuple[Decoded, ...] = ()
+    only: int | None = None
+    progress: Progress = SILENT
 
 
 @dataclass(slots=True)
@@ -68,6 +75,22 @@ class Judgement:
     used: set[str] = field(default_factory=set)
     statistics: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reached: set[int] = field(default_factory=set)
+    places: set[int] = field(default_factory=set)
+
+    def add(self, part: Judgement) -> None:
+        """Count what a part found."""
+        self.sites += part.sites
+        self.reasons += part.reasons
+        self.used |= part.used
+        self.reached |= part.reached
+        self.places |= part.places
+        for name, count in part.statistics.items():
+            self.statistics[name] += count
+
+    @property
+    def proved(self) -> bool:
+        """Whether every exit found is proved and nothing is open."""
+        return not self.reasons and bool(self.sites) and all(site.verdict == "proved" for site in self.sites)
 
 
 MAX_FOLLOWED = 24
@@ -87,12 +110,42 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
         if follow is None or not wanted:
             break
         follow |= wanted
-    whole.sites += part.sites
-    whole.reasons += part.reasons
-    whole.used |= part.used
-    whole.reached |= part.reached
-    for name, count in part.statistics.items():
-        whole.statistics[name] += count
+    whole.add(part)
+
+
+def judge_job(task: Task, job: Job, whole: Judgement) -> tuple[Way, ...]:
+    """Judge the entries of a job; gives those whose verdict counts.
+
+    Entries that were found are tried nearest first: a proof from any state there is a proof. Where
+    it does not succeed, what lies in front of them decides, and so only the entries further back count.
+    """
+    if job.site is None:
+        for way in job.ways:
+            judge_entry(replace(task, contract=way.contract), way.entrance, whole)
+        return job.ways
+    part = Judgement(whole.clock)
+    tried = job.ways
+    for ways in (job.ways, job.further):
+        if not ways:
+            continue
+        part, tried = Judgement(whole.clock), ways
+        for way in ways:
+            judge_entry(replace(task, contract=way.contract, only=job.site.address), way.entrance, part)
+        if part.proved:
+            break
+    if not tried or not (part.proved or _frames_are_built(job, tried)):
+        why = job.problem or f"nothing in front of {tried[0].entrance.name} builds the contract's frame"
+        text = f"no entry of {job.site.mnemonic} at {job.site.address:#x} is known at which the contract holds: {why}"
+        whole.reasons.append(Reason("entry-unknown", text, "name it with --entry", task.locate(job.site)))
+        whole.reached.add(job.site.address)
+        return ()
+    whole.add(part)
+    return tried
+
+
+def _frames_are_built(job: Job, tried: tuple[Way, ...]) -> bool:
+    """Whether a verdict other than proved counts: the code in front of each entry completes the frame."""
+    return all(way.completes for way in tried)
 
 
 def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[int] | None) -> frozenset[int]:
@@ -100,6 +153,7 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     contract = _without_slots(task.contract) if task.auto else task.contract
     entry = build_entry(task.image, contract, start.address, task.locate)
     solver = Solver(entry.constraints, task.budget)
+    task.progress.stage(f"exploring from {start.name}")
     explorer, found = _explore(task, entry, solver, follow)
     whole.clock.lap("explore")
     shared = entry.state.shared
@@ -107,7 +161,9 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     for leaf in found.leaves:
         if leaf.decoded.kind == "exit":
             whole.reached.add(leaf.decoded.address)
-        if leaf.kind == "exit" and (leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")):
+        wanted_here = task.only is None or leaf.decoded.address == task.only or leaf.detail == "iretq"
+        judged = leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")
+        if leaf.kind == "exit" and judged and wanted_here:
             by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, solver)
     if problems and follow is not None and len(follow) < MAX_FOLLOWED:
@@ -120,7 +176,9 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         shared.assumptions.add(assumption)
     setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
     setting = replace(setting, follow=follow)
-    for address in sorted(by_site):
+    code = code_ranges(task.image, explorer.executed)
+    for number, address in enumerate(sorted(by_site), 1):
+        task.progress.stage(f"proving from {start.name}, exit", number, len(by_site))
         leaves = by_site[address]
         here = setting
         if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
@@ -142,7 +200,9 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         # A solver without the exploration's queries behind it: the two do not influence each other.
         judge = Solver(entry.constraints, task.budget)
         clauses = _clauses(task, leaves[0].detail)
-        answers = prove_site(paths, entry, clauses, task.configs, judge, known, task.bounds.deadline)
+        answers = prove_site(
+            paths, entry, clauses, task.configs, judge, known, task.bounds.deadline, contract.has_reference
+        )
         whole.statistics["solver queries"] += judge.statistics.queries
         whole.clock.lap("prove")
         if follow is not None:
@@ -150,12 +210,15 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
             if wanted:
                 return wanted
         site, reasons = site_result(here, start.name, paths, answers, problems)
-        whole.sites.append(site)
+        whole.sites.append(replace(site, code=code, switches=_switch_names(task.image, explorer.executed)))
         whole.reasons += reasons
         whole.clock.lap("explain")
     if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
-        whole.reasons.append(_nothing_reached(task.image, start, explorer))
+        whole.reasons.append(_nothing_reached(task, start, explorer))
+    whole.places |= explorer.executed.keys()
     whole.used |= shared.assumptions
+    if any(switch.kind == "key" and switch.id in shared.switches for switch in task.image.switches):
+        whole.used.add("static-keys-constant")
     if len(shared.layout.used - {"constant"}) > 1:
         whole.used |= {"regions-disjoint", "image-mapped"}
     for name, count in (
@@ -250,12 +313,20 @@ def _problems(found: Exploration, solver: Solver) -> list[Reason]:
     return reasons
 
 
-def _nothing_reached(image: Image, start: Entrance, explorer: Explorer) -> Reason:
-    sites = sysret_sites(image)
+def _switch_names(image: Image, executed: Iterable[int]) -> tuple[str, ...]:
+    """What decides which code of the patch sites runs, among the instructions executed."""
+    patches = {id(site): site for place in executed if (site := image.patch_at(address_of(place))) is not None}
+    used = {choice.switch for site in patches.values() for choice in site.choices}
+    return tuple(sorted(switch.name for switch in image.switches if switch.id in used and switch.value is None))
+
+
+def _nothing_reached(task: Task, start: Entrance, explorer: Explorer) -> Reason:
+    sites = [site for site in task.sites if task.only in (None, site.address)]
     text = f"no path from {start.name} reaches a SYSRET"
     if not sites:
         return Reason("no-sysret", f"{text}: the file has none", "verify the file that holds the exit path")
-    if any(site.address in explorer.order.successors for site in sites):
+    graph = {address_of(place) for place in explorer.order.successors}
+    if any(site.address in graph for site in sites):
         return Reason("vacuous", f"{text}: no machine meets the conditions on the way", "mend the contradicting checks")
     return Reason("no-sysret", text, "choose another --entry")
 
@@ -271,6 +342,6 @@ def unreached(task: Task, whole: Judgement) -> list[Reason]:
             "name the entry that leads to it with --entry as well",
             task.locate(site),
         )
-        for site in sysret_sites(task.image)
+        for site in task.sites
         if site.address not in whole.reached
     ]

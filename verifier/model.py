@@ -172,12 +172,13 @@ RETURN = b"\xc3"
 class _Index:
     """Look-up tables of an image, made when they are first asked for."""
 
-    __slots__ = ("by_name", "externals", "starts")
+    __slots__ = ("by_name", "external_list", "externals", "starts")
 
     def __init__(self) -> None:
         self.starts: list[int] | None = None
         self.by_name: dict[str, Symbol] | None = None
         self.externals: dict[int, Symbol] | None = None
+        self.external_list: tuple[Symbol, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,13 @@ class Image:
                 if symbol.section is None:
                     self._index.externals.setdefault(symbol.address, symbol)
         return self._index.externals.get(address)
+
+    @property
+    def externals(self) -> tuple[Symbol, ...]:
+        """The undefined symbols."""
+        if self._index.external_list is None:
+            self._index.external_list = tuple(symbol for symbol in self.symbols if symbol.section is None)
+        return self._index.external_list
 
     def symbol_before(self, address: int) -> tuple[str, int] | None:
         """Name and offset of the nearest symbol at or below, in the same section; globals win ties."""

@@ -16,7 +16,7 @@ from verifier.lift.explore import Leaf
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, UserError
 from verifier.outcomes import ExitView, Outcome
-from verifier.terms import Term, Truth, add, bits, lor
+from verifier.terms import Term, Truth, add, as_term, bits, lor
 
 JUDGED = ("sysretq", "sysretl", "sysexitq", "sysexitl")
 """Exits that have an outcome here; they are compared with IRETQ."""
@@ -36,7 +36,13 @@ class Reference:
 
 
 def by_contract(state: State, entry: Entry, contract: Contract, cr3: Term) -> Reference:
-    """The reference that the contract's frame table names, by the slot rule."""
+    """The reference that the contract's frame table names, by the slot rule; without one, what SYSCALL left."""
+    if not contract.has_reference:
+        live, cs = entry.state.gprs, as_term(contract.user32_cs or contract.user_cs, 64)
+        words = {"rip": live["rcx"], "rflags": live["r11"], "rsp": live["rsp"], "cs": cs}
+        return Reference(
+            {**words, "ss": as_term(contract.user_ss, 64)}, {name: None for name, _ in contract.registers}, cr3
+        )
     gprs: dict[str, Term | None] = {}
     for name, disposition in contract.registers:
         match disposition:

@@ -1,64 +1,78 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One input from file to report: assemble, load, explore, prove, explain."""
+"""One input from file to report: read, load, plan, explore, prove, explain."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 from verifier import __version__
-from verifier.assemble import assemble, assembler_versions, read_input
+from verifier.assemble import assembler_versions
 from verifier.assumptions import collect
-from verifier.contract import load_contract
-from verifier.image import load_object
-from verifier.judge import Clock, Judgement, Task, judge_entry, unreached
-from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand
+from verifier.contract import Contract, load_contract
+from verifier.inputs import Input, Loaded, prepare, read
+from verifier.judge import Clock, Judgement, Task, judge_job, unreached
 from verifier.lift.explore import Bounds
 from verifier.listing import reader, with_source
-from verifier.model import (
-    Defect,
-    FileReport,
-    Image,
-    InputFile,
-    Location,
-    Reason,
-    Verdict,
-)
+from verifier.locations import Lines, locator
+from verifier.model import Assumption, Defect, FileReport, InputFile, Reason, Verdict
 from verifier.options import Options, command, from_words, resolve, with_header
-from verifier.sites import entrances
+from verifier.plan import plan
+from verifier.progress import SILENT, Progress
 from verifier.solver import Budget
-from verifier.source import SourceHeader, parse_header
-from verifier.thunks import used, with_thunks
+from verifier.thunks import used
 
 _TRUSTED = ("pyvex", "archinfo", "claripy", "z3-solver", "capstone", "unicorn")
 
 
-def verify(path: Path, options: Options) -> FileReport:
+def verify(path: Path, options: Options, progress: Progress = SILENT) -> FileReport:
     """Verify one file. Raises UserError for what the user can mend."""
     clock = Clock()
-    data = read_input(path)
-    header = parse_header(data.decode("utf-8", "surrogateescape"), str(path)) if _is_source(path) else SourceHeader()
+    progress.stage("reading")
+    given = read(path)
+    header = given.header
     from_header = with_header(from_words(header.args, str(path)), header.entries, header.contract)
     chosen = resolve(options, from_header)
-    if chosen.contract is None or chosen.profile is None or chosen.configs is None:
+    if chosen.contract is None:
         raise Defect("resolve() fills these in")
     contract = load_contract(chosen.contract, path.parent if options.contract is None else None)
-    digest = hashlib.sha256(data).hexdigest()
-    object_bytes = assemble(path, chosen.include_dirs, chosen.defines) if _is_source(path) else data
-    image = with_thunks(load_object(object_bytes, str(path), digest), contract)
-    clock.lap("assemble")
+    loaded = prepare(given, chosen, contract)
+    clock.lap("assemble" if given.is_source else "load")
+    return examine(given, loaded, options, chosen, contract, progress, clock)
+
+
+def examine(
+    given: Input,
+    loaded: Loaded,
+    options: Options,
+    chosen: Options,
+    contract: Contract,
+    progress: Progress = SILENT,
+    clock: Clock | None = None,
+) -> FileReport:
+    """Verify an image that is ready; ``options`` are what the user told, ``chosen`` the complete ones."""
+    if chosen.profile is None or chosen.configs is None:
+        raise Defect("resolve() fills these in")
+    path, image = given.path, loaded.image
+    clock = clock or Clock()
     deadline = None if chosen.timeout is None else time.monotonic() + chosen.timeout
     budget = Budget(chosen.rlimit or 0, 0 if chosen.timeout is None else max(1, int(chosen.timeout * 1000)))
     whole = Judgement(clock)
     if used(image):
         whole.used.add("thunks")
-    if any(section.name in contract.patch_sections and section.size for section in image.sections):
+    if not contract.patch_tables and any(
+        section.name in contract.patch_sections and section.size for section in image.sections
+    ):
         whole.used.add("unpatched-sites")
-    starts = entrances(image, chosen.entries)
+    whole.used |= set(loaded.patching.notes)
+    progress.stage("finding exits")
+    todo = plan(image, chosen.entries, contract, given.is_source)
+    clock.lap("entries")
+    whole.reasons += todo.reasons
+    if todo.automatic:
+        whole.used.add("no-indirect-entry")
     task = Task(
         image=image,
         contract=contract,
@@ -66,37 +80,52 @@ def verify(path: Path, options: Options) -> FileReport:
         configs=chosen.configs,
         bounds=Bounds(deadline=deadline),
         budget=budget,
-        locate=_locator(image),
+        locate=locator(image, Lines(image, loaded.debug, str(path))),
         auto=chosen.frame == "auto",
         check_iret=chosen.check_iret,
+        sites=todo.sites,
+        progress=progress,
     )
+    entries: list[str] = []
+    contracts: dict[str, Contract] = {contract.name: contract} if not todo.automatic else {}
     try:
-        for start in starts:
-            judge_entry(task, start, whole)
+        for number, job in enumerate(todo.jobs, 1):
+            if job.site is not None:
+                progress.stage("exit", number, len(todo.jobs))
+            ways = judge_job(task, job, whole)
+            entries += [way.entrance.name for way in ways]
+            contracts |= {way.contract.name: way.contract for way in ways}
+        if not todo.jobs:
+            text = "the file has no SYSRET and no SYSEXIT"
+            whole.reasons.append(Reason("no-sysret", text, "verify the file that holds the exit path"))
         whole.reasons += unreached(task, whole)
     except KeyboardInterrupt:
         text = "the run was interrupted; what was found before stands"
         whole.reasons.append(Reason("stopped", text, "run it again"))
-    line_of = reader(path, data) if _is_source(path) else (lambda _: "")
+    whole.used |= set(loaded.patching.assumptions(whole.places))
+    line_of = reader(path, given.data) if given.is_source else (lambda _: "")
     return FileReport(
-        input=InputFile(str(path), digest),
+        input=InputFile(str(path), given.digest),
         verdict=_verdict(whole),
         contract=contract.name,
         profile=chosen.profile,
         configs=chosen.configs,
-        entries=tuple(start.name for start in starts),
-        assumptions=collect(contract, whole.used),
+        entries=tuple(dict.fromkeys(entries)),
+        assumptions=_assumptions(tuple(contracts.values()) or (contract,), whole.used),
         sites=tuple(with_source(site, line_of) for site in whole.sites),
         reasons=tuple(dict.fromkeys(whole.reasons)),
         tool=_tool(),
         command=command(str(path), options),
         statistics=tuple(sorted(whole.statistics.items())),
         timings=tuple(clock.spent.items()),
+        container=loaded.container,
     )
 
 
-def _is_source(path: Path) -> bool:
-    return path.suffix in (".S", ".s")
+def _assumptions(contracts: tuple[Contract, ...], used: set[str]) -> tuple[Assumption, ...]:
+    """What the verdict rests on; exits of different kinds may have contracts of their own."""
+    found = {assumption for contract in contracts for assumption in collect(contract, used)}
+    return tuple(sorted(found, key=lambda assumption: (assumption.id, assumption.text)))
 
 
 @lru_cache(maxsize=1)
@@ -106,40 +135,6 @@ def _tool() -> tuple[tuple[str, str], ...]:
         *((name, version(name)) for name in _TRUSTED),
         *assembler_versions(),
     )
-
-
-def _locator(image: Image) -> Callable[[Decoded], Location]:
-    @cache
-    def at(address: int, text: str) -> Location:
-        named = image.symbol_before(address)
-        line = image.line_at(address)
-        return Location(
-            address=address,
-            symbol=named[0] if named else None,
-            offset=named[1] if named else 0,
-            file=line.file if line else None,
-            line=line.line if line else None,
-            text=text,
-        )
-
-    def text(decoded: Decoded) -> str:
-        """The disassembly, with the target of a direct branch as symbol+offset."""
-        for operand in decoded.operands:
-            if isinstance(operand, ImmediateOperand) and decoded.mnemonic in BRANCHES - {"ret"}:
-                target = _target(image, operand.value)
-                return f"{decoded.text.rsplit(' ', 1)[0]} {target}"
-        return decoded.text
-
-    return lambda decoded: at(decoded.address, text(decoded))
-
-
-def _target(image: Image, address: int) -> str:
-    external, named = image.external_at(address), image.symbol_before(address)
-    if external is not None:
-        return external.name
-    if named is None:
-        return f"{address:#x}"
-    return named[0] if not named[1] else f"{named[0]}+{named[1]:#x}"
 
 
 def _verdict(whole: Judgement) -> Verdict:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from verifier.clauses import Clause
+from verifier.clauses import FRAME_CLAUSES, Clause
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Leaf
 from verifier.lift.regions import Layout
@@ -84,8 +84,12 @@ def prove_site(
     solver: Solver,
     cr3_known: bool,
     deadline: float | None = None,
+    compared: bool = True,
 ) -> SiteAnswers:
-    """Judge every clause at one site; ``deadline`` is a time.monotonic() instant."""
+    """Judge every clause at one site; ``deadline`` is a time.monotonic() instant.
+
+    ``compared``: there is an IRET exit that restores the frame and the registers.
+    """
     conditions = {config: config_condition(entry, config) for config in configs}
     any_config = lor(*conditions.values())
     reach: dict[Config, str] = {}
@@ -93,7 +97,7 @@ def prove_site(
         found = {solver.check(*path.conditions, condition) for path in paths}
         reach[config] = "sat" if "sat" in found else "unknown" if "unknown" in found else "unsat"
     exact = exactness(entry.state.shared.layout.symbols)
-    open_clauses = _open_clauses(paths, clauses, any_config, solver, cr3_known)
+    open_clauses = _open_clauses(paths, clauses, any_config, solver, cr3_known, compared)
     answers: list[Answer] = []
     for clause, fixed in open_clauses:
         for config, condition in conditions.items():
@@ -118,14 +122,22 @@ _Fixed = tuple[Status, str, str | None]
 
 
 def _open_clauses(
-    paths: Sequence[Path], clauses: Iterable[Clause], any_config: Truth, solver: Solver, cr3_known: bool
+    paths: Sequence[Path],
+    clauses: Iterable[Clause],
+    any_config: Truth,
+    solver: Solver,
+    cr3_known: bool,
+    compared: bool,
 ) -> list[tuple[Clause, _Fixed | None]]:
     """Each clause with its answer for all configurations at once, or None where they differ or it fails."""
     todo: list[tuple[Clause, _Fixed | None]] = []
     conditions: dict[str, list[Truth]] = {}
     for clause in clauses:
         truths = [clause.holds(path.view) for path in paths]
-        if clause.id == "cr3" and not cr3_known:
+        if not compared and clause.id in FRAME_CLAUSES:
+            text = "nothing was saved that IRET could restore: the exit gives back what SYSCALL itself left"
+            todo.append((clause, ("not-applicable", "", text)))
+        elif clause.id == "cr3" and not cr3_known:
             text = "the file's IRET exits give no one value of CR3 to compare with"
             todo.append((clause, ("unknown", "approximation", text)))
         elif clause.promise and any(clause.id not in path.view.promises for path in paths):

@@ -82,6 +82,33 @@ REASONS: tuple[ReasonCode, ...] = (
         "Add the entry that leads to it with another --entry.",
     ),
     ReasonCode(
+        "site-undecided",
+        "bytes that may be an exit instruction or lie inside another one",
+        "SYSRET's opcode stands there, and decoding from different places in front of it gives different answers.",
+        "Give the file's symbols with --symbols: they say where functions begin.",
+    ),
+    ReasonCode(
+        "entry-unknown",
+        "no entry is known at which the contract holds",
+        "The exit was not proved from the points where the ways to it begin, and none further back was found "
+        "at which the frame that the contract describes is complete.",
+        "Name the entry with --entry, or a contract that describes these entries with --contract.",
+    ),
+    ReasonCode(
+        "patched-code",
+        "code that is written at boot is not known",
+        "A path enters a place that the kernel patches, and for some CPU feature or static key the code there "
+        "cannot be told from the file: sites overlap, or a relative operand would not reach.",
+        "Report the construct; --entry behind it leaves it out.",
+    ),
+    ReasonCode(
+        "callee-not-followed",
+        "what a callee returns decides, and it was not followed",
+        "A clause fails for some value that a function of the image may return. Too many functions had to be "
+        "followed already, so whether it returns such a value is not known.",
+        "Start behind the call with --entry, or verify the callee's file on its own.",
+    ),
+    ReasonCode(
         "solver-unknown",
         "the solver gave no answer for an obligation",
         "The SMT solver returned unknown. It is neither a proof nor a counterexample.",

@@ -58,6 +58,16 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
     return call
 
 
+def resume(state: State, location: Location) -> None:
+    """The effect of an exception whose handler goes on behind it: registers and flags are kept, memory is not."""
+    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
+    count = state.visits.get(state.place, 1)
+    call = state.shared.call_name(f"handler@{where}", ("handler", state.place, count))
+    window.watch_kernel_gs(state, True, "raises an exception with the user's GS base active")
+    state.memory.havoc(call, f"exception handler at {where}", _keeps(state))
+    state.shared.assumptions.update({"calls-own-stack", "traps-resume"})
+
+
 def _keeps(state: State) -> Callable[[RegionId, int], bool]:
     """Which written words survive: those between the stack pointer and the frame, or a stack's top.
 

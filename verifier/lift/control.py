@@ -116,6 +116,12 @@ class Control(Stepper):
         else:
             self._arrive(before, state, target, decoded, _note(successor, decoded, target))
 
+    def _resume(self, state: State, decoded: Decoded) -> None:
+        """An exception whose handler goes on behind the instruction."""
+        before = state.copy()
+        calls.resume(state, state.shared.locate(decoded))
+        self._arrive(before, state, decoded.next, decoded, "its handler goes on behind it")
+
     def _tail_call(self, before: State, state: State, callee: str, decoded: Decoded) -> None:
         """A jump out of a followed function: the callee returns to the function's caller."""
         back = concrete(state.memory.load(state.gprs["rsp"], 8))

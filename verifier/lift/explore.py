@@ -35,6 +35,7 @@ class Explorer(Control):
     """One exploration.
 
     ``watch`` may name edges of the static graph, see ``Control.crossed``.
+    ``executed`` has every instruction that was executed, by its place.
     ``goals`` are the exit mnemonics that are asked about; None: all. What
     cannot be followed is no problem where no path leads to one.
     """
@@ -60,6 +61,7 @@ class Explorer(Control):
         self._pending: dict[tuple[object, ...], State] = {}
         self._heap: list[tuple[tuple[int, ...], int, tuple[object, ...]]] = []
         self._pushed = 0
+        self.executed: dict[int, Decoded] = {}
         self._leading: frozenset[int] | None = None
         self.goals: frozenset[str] | None = None
 
@@ -101,6 +103,7 @@ class Explorer(Control):
     def _sibling(self) -> Explorer:
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
         other.follow, other.goals, other._leading = self.follow, self.goals, self._leading
+        other.executed = self.executed
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
         return other
 
@@ -130,7 +133,7 @@ class Explorer(Control):
         return state
 
     def _step(self, state: State) -> None:
-        decoded = self.decode(state.place)
+        decoded = self.executed[state.place] = self.decode(state.place)
         state.decoded = decoded
         self.result.steps += 1
         going = self._loop(state)
@@ -158,6 +161,8 @@ class Explorer(Control):
                 self._problem(state, decoded, code, text, remedy)
             case "exit":
                 self._exit(state, decoded)
+            case "trap" if decoded.address in self.image.resumes and state.window is None:
+                self._resume(state, decoded)
             case "trap":
                 self._trap(state, decoded)
             case _:

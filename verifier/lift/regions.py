@@ -143,8 +143,8 @@ class Layout:
 
     def external(self, address: int) -> Term | None:
         """The symbolic address if this is a made-up one of an external symbol."""
-        for symbol in self.image.symbols:
-            if symbol.section is None and symbol.address <= address < symbol.address + EXTERNAL_SPAN:
+        for symbol in self.image.externals:
+            if symbol.address <= address < symbol.address + EXTERNAL_SPAN:
                 term = external_address(symbol.name, symbol.address)
                 self.externals[symbol.name] = term, symbol.address
                 return term + (address - symbol.address) if address != symbol.address else term
@@ -198,8 +198,8 @@ class Layout:
         if section is not None:
             constant = not section.writable and len(section.data) == section.size
             return RegionId("constant" if constant else "image", section.name), address
-        for symbol in self.image.symbols:
-            if symbol.section is None and symbol.address <= address < symbol.address + EXTERNAL_SPAN:
+        for symbol in self.image.externals:
+            if symbol.address <= address < symbol.address + EXTERNAL_SPAN:
                 return RegionId("extern", symbol.name), address
         return RegionId("unknown", "absolute"), address
 

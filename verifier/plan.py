@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is to be judged in an image: from which entries, which exits, and under which contracts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verifier.boundaries import Boundaries
+from verifier.contract import Contract, load_contract
+from verifier.entries import Start, automatic
+from verifier.lift.decode import Decoded
+from verifier.locations import named_place
+from verifier.model import Image, Reason, UserError
+from verifier.predecessors import Predecessors
+from verifier.sites import Entrance, entrances, exit_sites
+
+AUTO = "auto"
+"""The name of an entry that asks for the ways to each exit to be found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One entry with the contract that holds there. ``completes``: the code in front of it completes the frame."""
+
+    entrance: Entrance
+    contract: Contract
+    completes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Entries that are judged together.
+
+    Without ``site`` they are the user's, and every exit that they reach is judged. With one they lead to
+    that exit alone: ``further`` are the entries to try where the first ones do not prove it, and ``problem``
+    says why there are none.
+    """
+
+    ways: tuple[Way, ...]
+    site: Decoded | None = None
+    further: tuple[Way, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The jobs, and what cannot be judged at all."""
+
+    jobs: tuple[Job, ...]
+    sites: tuple[Decoded, ...]
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the entries were found and not named."""
+        return any(job.site is not None for job in self.jobs)
+
+
+def plan(image: Image, names: tuple[str, ...], contract: Contract, is_source: bool) -> Plan:
+    """The plan for an image; ``names`` are the entries that the user or the file named.
+
+    Without any, a contract's own symbols are the entries of a file that has them, then the one symbol that
+    leads to an exit; where that is not one, the entries are found, but not in a source. Raises UserError.
+    """
+    boundaries = Boundaries(image)
+    found = exit_sites(image, boundaries)
+    known = tuple(name for name in contract.entry_symbols if image.symbol(name) is not None)
+    if not names and known:
+        names = known
+    if names and names != (AUTO,):
+        jobs: tuple[Job, ...] = (_named(image, names, contract),)
+    elif names or image.linked:
+        jobs = _found(image, found.sites, contract, boundaries)
+    else:
+        try:
+            jobs = (_named(image, (), contract),)
+        except UserError as error:
+            if error.code != "entry-ambiguous" or is_source or not found.sites:
+                raise
+            jobs = _found(image, found.sites, contract, boundaries)
+    return Plan(jobs, found.sites, tuple(_undecided(address) for address in found.undecided))
+
+
+def _named(image: Image, names: tuple[str, ...], contract: Contract) -> Job:
+    return Job(tuple(Way(entrance, contract) for entrance in entrances(image, names)))
+
+
+def _found(image: Image, sites: tuple[Decoded, ...], contract: Contract, boundaries: Boundaries) -> tuple[Job, ...]:
+    predecessors = Predecessors(image, boundaries)
+    jobs: list[Job] = []
+    for site in sites:
+        name = dict(contract.site_contracts).get(site.mnemonic)
+        own = contract if name is None else load_contract(name)
+        stub = load_contract(own.stub_contract) if own.stub_contract else own
+        entries = automatic(image, site.address, predecessors)
+        ways, further = (
+            tuple(_way(image, start, stub if start.kind == "function" else own) for start in starts)
+            for starts in (entries.nearest, entries.complete)
+        )
+        problem = "; ".join(entries.problems)
+        jobs.append(Job(ways, site, further if further != ways else (), problem))
+    return tuple(jobs)
+
+
+def _way(image: Image, start: Start, contract: Contract) -> Way:
+    return Way(Entrance(start.address, named_place(image, start.address)), contract, start.kind == "frame")
+
+
+def _undecided(address: int) -> Reason:
+    text = f"the bytes at {address:#x} may be a SYSRET or SYSEXIT, or lie inside another instruction"
+    return Reason("site-undecided", text, "give the file's symbols with --symbols, or name the entries with --entry")
