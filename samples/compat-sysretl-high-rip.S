@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# CONTRACT: linux-compat
+# CONTRACT: linux-compat-any-rip.toml
 # EXPECT:   violated rip
 # ORIGIN:   SYSRETL continues at ECX zero-extended (SDM vol. 2B, SYSRET): a RIP above 4 GiB is cut
 #include "exit.h"

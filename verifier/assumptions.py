@@ -26,8 +26,8 @@ _OURS: dict[str, tuple[str, str]] = {
         "the file; sites that a kernel patches at boot have to be verified in their patched form",
     ),
     "unpatched-sites": (
-        "The file's tables of code that is patched at boot were not found, not read, or not asked for: the code is judged "
-        "as it stands, unpatched.",
+        "The file's tables of code that is patched at boot were not found, not read, or not asked for: the code is "
+        "judged as it stands, unpatched.",
         "nobody: judge the patched forms as well, for example by defining the macros accordingly",
     ),
     "patched-calls": (
@@ -78,6 +78,11 @@ _OURS: dict[str, tuple[str, str]] = {
     "calls-own-stack": (
         "A call that is not followed does not write what the analysed code pushed below the frame.",
         "System V AMD64 psABI, 3.2.2: a callee owns the stack below its return address only",
+    ),
+    "own-stack": (
+        "Inside a callee that is followed, a store with an unknown address does not hit what the analysed code "
+        "pushed: return addresses, saved registers, spilled values.",
+        "the compiler: nothing else has the address of these",
     ),
     "thunks": (
         "The external thunks that the contract names do what they stand for: RET, or a jump through a register.",
@@ -137,7 +142,12 @@ _FACTS: dict[str, str] = {
     "direction": "At the entry RFLAGS.DF is {value}.",
     "nested_task": "At the entry RFLAGS.NT is {value}.",
     "ss_descriptor": "At the entry the hidden part of SS is {value}.",
+    "stores": "A store with an unknown address hits no stack, no per-CPU memory and no named global.",
 }
+
+
+_ON_USE = {"interrupts_after_call": "calls-interrupts", "stores": "contract-stores"}
+"""Facts that are listed only if the verdict used what they say: the id that notes it."""
 
 
 def collect(contract: Contract, used: Iterable[str]) -> tuple[Assumption, ...]:
@@ -146,7 +156,7 @@ def collect(contract: Contract, used: Iterable[str]) -> tuple[Assumption, ...]:
     found = [Assumption(name, *_OURS[name]) for name in used if name in _OURS]
     for field, text in _FACTS.items():
         fact = getattr(contract, field)
-        if fact.value == "any" or (field == "interrupts_after_call" and "calls-interrupts" not in used):
+        if fact.value in ("any", "anywhere") or _ON_USE.get(field, field) not in {*used, field}:
             continue
         identifier = f"contract-{field.replace('_', '-')}"
         found.append(Assumption(identifier, text.format(value=fact.value), fact.source))

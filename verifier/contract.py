@@ -31,14 +31,14 @@ MAX_FILE_BYTES = 64 * 1024
 MAX_OFFSET = 0xFFFF
 """Largest distance in bytes of the frame base and of a slot; a kernel stack is smaller."""
 
-PROMISE_IDS: tuple[str, ...] = ("entry-mode", "star", "nmi", "serialize", "ssp", "xstate", "user-frame")
+PROMISE_IDS: tuple[str, ...] = ("entry-mode", "star", "nmi", "serialize", "ssp", "xstate", "user-frame", "user32-rip")
 """Ids of the clauses that code outside the analysed file can discharge."""
 
 EXIT_KINDS: tuple[str, ...] = ("sysretq", "sysretl", "sysexitq", "sysexitl")
 """The exit instructions for which a contract may name another one."""
 
-DISPOSITIONS: tuple[str, ...] = ("slot", "entry", "clobbered")
-"""Where the user's value of a register is: in the frame, still live at entry, given up by ABI."""
+DISPOSITIONS: tuple[str, ...] = ("slot", "entry", "entry-or-zero", "clobbered")
+"""Where the user's value of a register is: in the frame, still live at entry (or cleared), given up by ABI."""
 
 _RESTORED = tuple(name for name in GPRS if name != "rsp")
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -63,6 +63,14 @@ class Slot:
 
     name: str
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The stack that the frame is on: ``size`` bytes, a power of 2 and aligned to it; the frame begins at ``base``."""
+
+    size: int
+    base: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class Contract:
     nested_task: Fact
     ss_descriptor: Fact
     cr3: Fact
+    stores: Fact
     promises: tuple[tuple[str, Fact], ...]
     user32_cs: int | None = None
     sysenter_cs: int | None = None
@@ -110,6 +119,7 @@ class Contract:
     site_contracts: tuple[tuple[str, str], ...] = ()
     stub_contract: str = ""
     has_reference: bool = True
+    stack: Stack | None = None
     patch_tables: str = ""
 
     def slot(self, name: str) -> Slot | None:
@@ -143,6 +153,7 @@ FACTS: tuple[FactSpec, ...] = (
     FactSpec("ss_descriptor", "entry", "ss_descriptor", ("flat", "any"), "any"),
     FactSpec("interrupts_after_call", "calls", "interrupts", ("off", "on", "any", "unchanged"), "any"),
     FactSpec("cr3", "user", "cr3", ("entry", "iret-exit"), None),
+    FactSpec("stores", "stores", "unknown", ("anywhere", "elsewhere"), "anywhere"),
 )
 """Every fact of the format, in the order of the Contract's fields."""
 
@@ -169,7 +180,7 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
             "promises",
         ),
     )
-    yield ("frame",), ("base", "offset", "slots", "reference")
+    yield ("frame",), ("base", "offset", "slots", "reference", "stack_size", "stack_base")
     yield ("sites",), ("entries", "stub", *EXIT_KINDS)
     yield ("registers",), ("default", *_RESTORED)
     yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
@@ -264,8 +275,18 @@ def parse_contract(text: str, file: str) -> Contract:
         site_contracts=tuple((kind, name) for kind in EXIT_KINDS for name in _names(top, "sites", kind)),
         stub_contract="".join(_names(top, "sites", "stub")[:1]),
         has_reference=has_reference,
+        stack=_stack(frame),
         **facts,
     )
+
+
+def _stack(frame: Table) -> Stack | None:
+    if "stack_size" not in frame.data and "stack_base" not in frame.data:
+        return None
+    size = frame.integer("stack_size", 16, MAX_OFFSET + 1)
+    if size & size - 1:
+        raise frame.fail(f"{hexadecimal(size)} is not a power of 2", "stack_size")
+    return Stack(size, frame.integer("stack_base", 0, size - SLOT_BYTES))
 
 
 def _slots(table: Table) -> tuple[Slot, ...]:

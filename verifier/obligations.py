@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from verifier.contract import Contract
 from verifier.isa.iret import iretq
@@ -16,7 +16,7 @@ from verifier.lift.explore import Leaf
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, UserError
 from verifier.outcomes import ExitView, Outcome
-from verifier.terms import Term, Truth, add, as_term, bits, lor
+from verifier.terms import Term, Truth, add, as_term, bits, eq, lor, select, zext
 
 JUDGED = ("sysretq", "sysretl", "sysexitq", "sysexitl")
 """Exits that have an outcome here; they are compared with IRETQ."""
@@ -50,6 +50,9 @@ def by_contract(state: State, entry: Entry, contract: Contract, cr3: Term) -> Re
                 gprs[name] = state.slot(name)
             case "entry":
                 gprs[name] = entry.state.gprs[name]
+            case "entry-or-zero":
+                now = state.gprs[name]
+                gprs[name] = select(eq(now, 0), 0, entry.state.gprs[name], 64)
             case _:
                 gprs[name] = None
     return Reference({name: state.slot(name) for name in FRAME_WORDS}, gprs, cr3)
@@ -57,6 +60,9 @@ def by_contract(state: State, entry: Entry, contract: Contract, cr3: Term) -> Re
 
 def exit_view(kind: str, state: State, entry: Entry, contract: Contract, reference: Reference) -> ExitView:
     """The view of the exit of that kind which ``state`` stands before."""
+    if kind in ("sysretl", "sysexitl") and contract.promise("user32-rip") is not None:
+        low = zext(bits(reference.frame["rip"], 31, 0), 32, 64)
+        reference = replace(reference, frame={**reference.frame, "rip": low})
     fast, user_cs = _outcome(kind, state, entry, contract)
     return ExitView(
         kind=kind,

@@ -67,7 +67,12 @@ def follow(
 
     explorer = Explorer(image, solver, interrupts_after_call, bounds, model.holds, observe)
     explorer.follow = callees
-    found = explorer.run(entry.state.copy())
+    layout = entry.state.shared.layout
+    layout.evaluate = model.value
+    try:
+        found = explorer.run(entry.state.copy())
+    finally:
+        layout.evaluate = None
     if len(found.leaves) == 1:
         trace.leaf = found.leaves[0]
     return trace

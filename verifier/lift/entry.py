@@ -93,7 +93,14 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
     la57 = symbols.make("cpu.la57", 1, "machine")
     amd = symbols.make("cpu.amd", 1, "machine")
     state.shared.paging = eq(la57, 1)
+    state.shared.stores_elsewhere = contract.stores.value == "elsewhere"
+    aligned: tuple[Truth, ...] = ()
+    if contract.stack is not None:
+        size, residue = contract.stack.size, contract.stack.base
+        layout.residues[base.hash()] = size, residue - contract.base_offset & size - 1
+        aligned = (eq(base & (size - 1), residue - contract.base_offset & size - 1),)
     constraints = (
+        *aligned,
         eq(bit(system["efer"], _EFER_SCE), 1),
         eq(bit(system["cr4"], _CR4_FRED), 0),
         eq(bit(system["cr4"], _CR4_LA57), la57),

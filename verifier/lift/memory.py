@@ -21,6 +21,9 @@ from verifier.lift.regions import Layout, RegionId
 from verifier.lift.symbols import Place
 from verifier.terms import Term, Truth, as_term, select
 
+Reach = Literal["all", "but-own", "unknown"]
+"""What a store with an unknown address may hit: see ``Maybe``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Havoc:
@@ -35,7 +38,8 @@ class Maybe:
     """A store that may or may not have hit.
 
     ``mark`` identifies the one execution of the store; ``name`` is for people.
-    ``hits`` is "all" regions but ``spared``; only "unknown" ones; "dead": the
+    ``hits`` is "all" regions but ``spared``; only "unknown" ones; "but-own": all but what
+    was pushed on stacks (below the offset ``limit`` on the frame's); "dead": the
     words of ``spared`` that lie below the offset ``limit``; or "near": those
     that an index into the parent of ``spared`` may reach from the offset ``limit`` on.
     """
@@ -43,7 +47,7 @@ class Maybe:
     mark: Hashable
     name: str
     origin: str
-    hits: Literal["all", "unknown", "dead", "near"]
+    hits: Literal["all", "unknown", "but-own", "dead", "near"]
     spared: RegionId
     limit: int = 0
 
@@ -54,6 +58,9 @@ class Maybe:
         match self.hits:
             case "all":
                 return region != self.spared
+            case "but-own":
+                stack = region.kind in ("stack", "below") or (region.kind == "frame-stack" and offset < self.limit)
+                return region != self.spared and not stack
             case "unknown":
                 elsewhere = region.parent is not None and region.parent != self.spared
                 return region.kind == "unknown" and region != self.spared and not elsewhere
@@ -162,14 +169,22 @@ class Memory:
             word = claripy.Concat(self.word(region, first + 8), word)
         return word[low + size * 8 - 1 : low]
 
-    def store(self, address: Term, value: Term, size: int, mark: Hashable, name: str, origin: str) -> RegionId:
-        """Write ``8 * size`` bits; ``mark`` identifies this execution of the store (see ``Maybe``)."""
+    def store(
+        self, address: Term, value: Term, size: int, mark: Hashable, name: str, origin: str, reach: Reach = "all"
+    ) -> RegionId:
+        """Write ``8 * size`` bits; ``mark`` identifies this execution of the store (see ``Maybe``).
+
+        ``reach`` is what it may hit if its region is unknown.
+        """
         region, offset = self.layout.resolve(address)
         self.layout.used.add(region.kind)
         if not region.writable:
             return region
         if region.kind == "unknown":
-            self._maybe(Maybe(mark, name, origin, "all" if region.parent is None else "near", region, offset))
+            if region.parent is not None:
+                self._maybe(Maybe(mark, name, origin, "near", region, offset))
+            else:
+                self._maybe(Maybe(mark, name, origin, reach, region, self.layout.frame_offset))
         elif any(other.kind == "unknown" for other in self._touched()):
             self._maybe(Maybe(mark, name, origin, "unknown", region))
         words = self.words.setdefault(region, {})

@@ -117,7 +117,9 @@ class Layout:
     has, for each "below" region, the offset from which on it may overlap the
     stack that it was carved from (``parents``). ``promoted`` is set when a root turns out to
     be a stack after it was used as an unknown pointer: the exploration is then
-    repeated, knowing it. ``bound`` gives a small upper bound of a 64-bit term, or None.
+    repeated, knowing it. ``residues`` has known roots
+    with a size, a power of 2, and their remainder by it; ``bound`` gives a small upper bound of a 64-bit term, or None;
+    ``evaluate`` its value, where a single machine is followed: pointers with one value are one there.
     """
 
     image: Image
@@ -132,7 +134,9 @@ class Layout:
     externals: dict[str, tuple[Term, int]] = field(default_factory=dict)
     promoted: bool = False
     pointers: int = 0
+    residues: dict[int, tuple[int, int]] = field(default_factory=dict)
     bound: Callable[[Term], int | None] = lambda _: None
+    evaluate: Callable[[Term], int] | None = None
 
     def is_constant(self, address: int, size: int) -> bool:
         """Whether these bytes are read-only data of the image."""
@@ -163,6 +167,8 @@ class Layout:
         root, offset = linear(address)
         if root is None:
             return self._absolute(offset & (2 * _SIGN - 1))
+        if root.op in ("__or__", "__and__"):
+            root, offset = self._unmasked(root, offset)
         found = self.known.get(root.hash())
         if found is not None and offset + 8 > self.ceilings.get(found, offset + 8):
             found = None
@@ -172,7 +178,7 @@ class Layout:
             area = None if base is None or base is root else self.known.get(base.hash())
             if area is not None and area.kind == "percpu":
                 return area, place
-        found = found or self.unknown.get(root.hash())
+        found = found or self.unknown.get(root.hash()) or self._equal(root)
         if found is None:
             symbol = self.symbols.of(root)
             self.pointers += 1
@@ -180,6 +186,35 @@ class Layout:
             parent, span = self._parent(root)
             found = self.unknown[root.hash()] = RegionId("unknown", key, root, parent, span)
         return found, offset
+
+    def _unmasked(self, root: Term, offset: int) -> tuple[Term, int]:
+        """The end or the start of a stack, as people find it by a mask, at a constant distance from a known root.
+
+        Known low bits of a pointer that are all set, or all cleared, change it by a constant.
+        """
+        if len(root.args) != 2:
+            return root, offset
+        mask, pointer = (concrete(term) for term in root.args)
+        constant, other = (mask, root.args[1]) if mask is not None else (pointer, root.args[0])
+        base, distance = linear(other)
+        if constant is None or base is None or base.hash() not in self.residues:
+            return root, offset
+        size, residue = self.residues[base.hash()]
+        low = constant if root.op == "__or__" else ~constant & (2 * _SIGN - 1)
+        if low & (low + 1) or low >= size:
+            return root, offset
+        bits = residue + distance & low
+        return base, offset + distance + (low - bits if root.op == "__or__" else -bits)
+
+    def _equal(self, root: Term) -> RegionId | None:
+        """The unknown region whose root has the same value in the machine that is followed."""
+        if self.evaluate is None:
+            return None
+        value = self.evaluate(root)
+        for region in self.unknown.values():
+            if region.root is not None and self.evaluate(region.root) == value:
+                return region
+        return None
 
     def _parent(self, root: Term) -> tuple[RegionId | None, int]:
         """The known region that a root points into by an index with a small bound, and that bound."""

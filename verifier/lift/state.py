@@ -19,7 +19,7 @@ from verifier.isa.machine import SYSTEM_REGISTERS, NotModelled
 from verifier.lift import window
 from verifier.lift.decode import Decoded, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Thunk
-from verifier.lift.memory import Memory
+from verifier.lift.memory import Memory, Reach
 from verifier.lift.regions import Layout, RegionId, linear
 from verifier.model import Defect, Location, Switch, address_of
 from verifier.terms import Term, Truth, add, as_term, bits, decided, eq, select
@@ -64,7 +64,8 @@ class Shared:
     offsets; ``enumerate_values`` lists the values that a term can have on a
     state's path, or none if there are too many; ``ss_arbitrary`` says that a
     call may leave any SS; ``kernel_gs`` that the kernel runs on a GS base of
-    its own; ``calls`` names each execution of a call that was
+    its own; ``stores_elsewhere`` that stores with unknown addresses hit no stack and
+    no per-CPU memory; ``calls`` names each execution of a call that was
     not followed, ``targets`` has the address that such a call went to if it is
     code of the image; ``paging`` says that CR4.LA57 is set; ``switches`` are the
     conditions under which the image's patch sites change, by their ids.
@@ -76,6 +77,7 @@ class Shared:
     frame_slots: tuple[tuple[str, Term, int], ...]
     ss_arbitrary: bool = False
     kernel_gs: bool = True
+    stores_elsewhere: bool = False
     assumptions: set[str] = field(default_factory=set)
     calls: dict[Hashable, str] = field(default_factory=dict)
     targets: dict[str, int] = field(default_factory=dict)
@@ -221,9 +223,22 @@ class State:
             (self.place, self.visits.get(self.place, 0)),
             f"store@{place}",
             f"store with an unknown address at {place}",
+            self._reach(address),
         )
         if not region.writable:
             self.trap_if(True, f"#PF: write to read-only memory ({region.key})")
+
+    def _reach(self, address: Term) -> Reach:
+        """What a store at this address may hit if its region is unknown."""
+        if self.shared.layout.resolve(address)[0].kind != "unknown":
+            return "all"
+        if self.shared.stores_elsewhere:
+            self.assume("contract-stores")
+            return "unknown"
+        if self.calls:
+            self.assume("own-stack")
+            return "but-own"
+        return "all"
 
     def operand(self, size: int) -> Term:
         """The first operand of the instruction being executed."""
