@@ -35,6 +35,7 @@ class Case:
     ``pins`` gives registers a value, ``constants`` names those of them that the
     evaluator must know as constants too (a repeat count). ``direction`` is DF.
     ``result`` is (register, width, condition) where a result may be undefined.
+    ``faults`` tells in which states the code raises an exception instead of coming to HLT.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Case:
     constants: frozenset[str] = frozenset()
     direction: int = 0
     result: tuple[str, int, Callable[[CpuState], bool]] | None = None
+    faults: Callable[[CpuState], bool] = lambda _: False
 
 
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
@@ -208,6 +210,106 @@ def multiplication_cases() -> Iterator[Case]:
         yield Case(f"imul {place}, {right}", undefined, pins)
 
 
+def double_shift_undefined(width: int, amount: int | None) -> Undefined:
+    """SDM vol. 2B, SHLD and SHRD; ``amount`` None: the count is in CL."""
+
+    def undefined(state: CpuState) -> int:
+        given = state.register("rcx") if amount is None else amount
+        masked = given & (63 if width == 64 else 31)
+        if masked > width:
+            return ARITHMETIC
+        return 0 if masked == 0 else AF if masked == 1 else AF | OF
+
+    return undefined
+
+
+def double_shift_cases() -> Iterator[Case]:
+    memory = cycle(MEMORY)
+    for name, width in product(("shld", "shrd"), WIDTHS[1:]):
+        operation = name + SUFFIX[width]
+        target, source = {16: ("%ax", "%r9w"), 32: ("%eax", "%r9d"), 64: ("%rax", "%r9")}[width]
+        amounts = {0, 1, 2, 5, width - 1, width, width + 1, 31, 63}
+
+        def beyond(state: CpuState, width: int = width) -> bool:
+            return state.register("rcx") & (63 if width == 64 else 31) > width
+
+        for amount in sorted(amounts):
+            lost = (lambda _: True) if amount % (64 if width == 64 else 32) > width else (lambda _: False)
+            undefined = double_shift_undefined(width, amount)
+            yield Case(f"{operation} ${amount}, {source}, {target}", undefined, result=("rax", width, lost))
+        undefined = double_shift_undefined(width, None)
+        yield Case(f"{operation} %cl, {source}, {target}", undefined, result=("rax", width, beyond))
+        yield Case(f"{operation} %cl, {target}, {target}", undefined, result=("rax", width, beyond))
+        place, pins = next(memory)
+        yield Case(f"{operation} $7, {source}, {place}", double_shift_undefined(width, 7), pins)
+        if width > 16:
+            yield Case(f"{operation} %cl, {source}, {place}", undefined, pins)
+
+
+def quotient_is_missing(name: str, width: int, divisor: Callable[[CpuState], int]) -> Callable[[CpuState], bool]:
+    """SDM vol. 2A, DIV and IDIV, on Python's integers: whether they raise #DE."""
+
+    def missing(state: CpuState) -> bool:
+        size, low = (1 << width), state.register("rax") % (1 << width)
+        high = state.register("rax") >> 8 & 0xFF if width == 8 else state.register("rdx") % size
+        dividend, by = high << width | low, divisor(state) % size
+        if by == 0:
+            return True
+        if name == "div":
+            return dividend // by >= size
+        dividend -= (dividend >> 2 * width - 1) << 2 * width
+        by -= (by >> width - 1) << width
+        quotient = abs(dividend) // abs(by) * (1 if (dividend < 0) == (by < 0) else -1)
+        return not -size // 2 <= quotient < size // 2
+
+    return missing
+
+
+def division_cases() -> Iterator[Case]:
+    always_open = always(ARITHMETIC)
+    divisors = {8: "%r9b", 16: "%r9w", 32: "%r9d", 64: "%r9"}
+    low_half = {8: "%al", 16: "%ax", 32: "%eax", 64: "%rax"}
+    for name, width in product(("div", "idiv"), WIDTHS):
+        operation = name + SUFFIX[width]
+
+        def by_r9(state: CpuState) -> int:
+            return state.register("r9")
+
+        def by_memory(state: CpuState, size: int = width // 8) -> int:
+            return state.load(state.register("rsp") + 8, size)
+
+        missing = quotient_is_missing(name, width, by_r9)
+        yield Case(f"{operation} {divisors[width]}", always_open, faults=missing)
+        yield Case(f"{operation} 8(%rsp)", always_open, faults=quotient_is_missing(name, width, by_memory))
+        # Dividends of one width, which most code has: all that fails is 0, and the least number by -1.
+        narrow = quotient_is_missing_narrowly(name, width)
+        extend = {8: "movzbl %al, %eax", **dict.fromkeys((16, 32, 64), "xor %edx, %edx")}[width]
+        if name == "idiv":
+            extend = {8: "cbtw", 16: "cwtd", 32: "cltd", 64: "cqto"}[width]
+        yield Case(f"{extend}; {operation} {divisors[width]}", always_open, faults=narrow)
+        text = f"mov {low_half[width]}, {divisors[width]}; {extend}; or $1, %r9; {operation} {divisors[width]}"
+        yield Case(text, always_open)
+    yield Case("div %ah", always_open, faults=lambda _: True)
+    yield Case("mov $0x0305, %eax; mov $7, %dh; div %dh", always_open)
+    yield Case("mov $7, %eax; mov $2, %cl; div %cl", always_open)
+    yield Case("mov $1, %eax; div %al", always_open)
+    yield Case("mov $-7, %rax; cqto; mov $2, %ecx; idiv %rcx", always_open)
+    yield Case("xor %edx, %edx; mov $100, %rax; mov $7, %r9; div %r9", always_open)
+    yield Case("xor %ecx, %ecx; div %ecx", always_open, faults=lambda _: True)
+    yield Case("mov $-1, %ecx; mov $0x80000000, %eax; cltd; idiv %ecx", always_open, faults=lambda _: True)
+
+
+def quotient_is_missing_narrowly(name: str, width: int) -> Callable[[CpuState], bool]:
+    """Whether RAX's part, extended as its signedness asks, cannot be divided by R9's."""
+
+    def missing(state: CpuState) -> bool:
+        size = 1 << width
+        by, low = state.register("r9") % size, state.register("rax") % size
+        return by == 0 or (name == "idiv" and by == size - 1 and low == size // 2)
+
+    return missing
+
+
 def move_cases() -> Iterator[Case]:
     memory = cycle(MEMORY)
     for width in WIDTHS:
@@ -292,7 +394,7 @@ def cases() -> tuple[Case, ...]:
     """All of them, each text once, in a fixed order."""
     makers = (
         two_operand_cases, one_operand_cases, shift_cases, bit_cases, exchange_cases, multiplication_cases,
-        move_cases, condition_cases, stack_cases, string_cases,
+        double_shift_cases, division_cases, move_cases, condition_cases, stack_cases, string_cases,
     )  # fmt: skip
     found = {(case.text, case.direction, case.pins.get("rcx")): case for maker in makers for case in maker()}
     return tuple(found.values())

@@ -75,7 +75,7 @@ CONTRACT = Contract(
     name="none", title="", source="", base_register="rsp", base_offset=0, slots=(), registers=(),
     user_cs=0x33, user_ss=0x2B, star_base=0x23, gs=Fact("kernel", ""), interrupts=ANYTHING,
     interrupts_after_call=ANYTHING, direction=ANYTHING, nested_task=ANYTHING, ss_descriptor=ANYTHING,
-    cr3=Fact("entry", ""), promises=(),
+    cr3=Fact("entry", ""), stores=ANYTHING, promises=(),
 )  # fmt: skip
 
 
@@ -89,16 +89,19 @@ Key = str | tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A path's end: what may have changed on it, as one z3 term with the fields from its top down."""
+    """A path's end: what may have changed on it, as one z3 term with the fields from its top down.
 
-    address: int
+    ``address`` is that of the HLT, or None where the path ends in #DE.
+    """
+
+    address: int | None
     fields: tuple[tuple[Key, int], ...]
     term: Any
     names: tuple[str, ...]
 
 
 def explore(image: Image, case: Case, address: int) -> tuple[list[Ending], dict[str, Symbol]]:
-    """Execute a case symbolically. Every leaf has to be a HLT: anything else is not supported."""
+    """Execute a case symbolically. Every leaf has to be a HLT or #DE: anything else is not supported."""
     entry = build(image, CONTRACT, address, locate)
     bases = entry.state.gprs | {"gs": entry.kernel_gs}
     anchors = {anchor: bases[name] for name, anchor in anchored(case).items()}
@@ -108,11 +111,11 @@ def explore(image: Image, case: Case, address: int) -> tuple[list[Ending], dict[
         entry.state.put("df", case.direction)
     explorer = Explorer(image, Solver(()), "unchanged", Bounds(steps=200))
     found = explorer.run(entry.state.copy()).leaves
-    details = {(leaf.kind, leaf.detail) for leaf in found}
-    assert ("trap", "hlt") in details
+    details = {(leaf.kind, leaf.detail.partition(":")[0]) for leaf in found}
     # HLT with interrupts possibly enabled is open for a verdict; here it is only where a case ends.
-    assert details <= {("trap", "hlt"), ("problem", "not-modelled-exit")}, details
-    endings = [ending(entry, leaf, anchors) for leaf in found if leaf.detail == "hlt"]
+    assert details & {("trap", "hlt"), ("trap", "#DE")}
+    assert details <= {("trap", "hlt"), ("trap", "#DE"), ("problem", "not-modelled-exit")}, details
+    endings = [ending(entry, leaf, anchors) for leaf in found if leaf.kind == "trap"]
     return endings, {symbol.name: symbol for symbol in entry.state.shared.layout.symbols}
 
 
@@ -139,7 +142,12 @@ def ending(entry: Entry, leaf: Leaf, anchors: dict[int, Term]) -> Ending:
     terms = [as_term(term, width) for _, term, width in parts]
     names = tuple(sorted({name for term in terms for name in term.variables}))
     fields = tuple((key, width) for key, _, width in parts)
-    return Ending(leaf.decoded.address, fields, z3.Concat(z3.BitVecVal(0, 1), *map(to_z3, terms)), names)
+    return Ending(
+        leaf.decoded.address if leaf.detail == "hlt" else None,
+        fields,
+        z3.Concat(z3.BitVecVal(0, 1), *map(to_z3, terms)),
+        names,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +223,9 @@ def compare(image: Image, cpu: UnicornCpu, case: Case, index: int) -> list[str]:
     wrong = []
     for before in states(case.pins, case.direction, STATES, case.text):
         address, after = cpu.run(symbol.address, before)
+        if (address is None) != case.faults(before):
+            wrong.append(f"{case.text}: Unicorn and the manual do not agree on #DE; {shown(before)}")
+            continue
 
         def choice(symbol: Symbol, after: CpuState = after) -> int:
             if symbol.register == "result":
@@ -226,7 +237,9 @@ def compare(image: Image, cpu: UnicornCpu, case: Case, index: int) -> list[str]:
         results = {end.address: given.fields(end) for end in endings}
         taken = [at for at, result in results.items() if result["holds"]]
         if taken != [address]:
-            wrong.append(f"{case.text}: goes to {taken} and not to {address:#x}; {shown(before)}")
+            wrong.append(f"{case.text}: goes to {taken} and not to {address}; {shown(before)}")
+            continue
+        if address is None:
             continue
         differing = [
             f"{key} {results[address].get(key, observed(before, key)):#x} and not {observed(after, key):#x}"

@@ -19,7 +19,7 @@ from verifier.clauses import CLAUSES, IRET_CLAUSES
 from verifier.cli import COMMANDS, build_parser
 from verifier.image import load_object
 from verifier.isa import INSTRUCTIONS
-from verifier.lift import corrections, decode
+from verifier.lift import corrections, decode, divide, double_shift
 from verifier.options import Options
 from verifier.pipeline import verify
 from verifier.reasons import REASONS
@@ -104,6 +104,12 @@ def undefined() -> str:
         (names(corrections._ROTATES), "OF unless the count is 0 or 1", "SDM vol. 2B, RCL/RCR/ROL/ROR"),
         (names(corrections._BIT_TESTS), "OF, SF, AF, PF; executed by us, not by VEX", "SDM vol. 2A, BT/BTC/BTR/BTS"),
         (names(corrections._MULTIPLICATIONS), "SF, ZF, AF, PF", "SDM vol. 2A, IMUL; vol. 2B, MUL"),
+        (names(divide.MNEMONICS), "all six; executed by us, with #DE", "SDM vol. 2A, DIV, IDIV"),
+        (
+            names(double_shift.MNEMONICS),
+            "AF unless the count is 0; OF unless it is 0 or 1; all six and the result if it is above the width; by us",
+            "SDM vol. 2B, SHLD, SHRD",
+        ),
         (names(corrections._SCANS), "CF, OF, SF, AF, PF; the result for a source of 0", "SDM vol. 2A, BSF, BSR"),
     )
     return table(("instructions", "arbitrary", "source"), rows)

@@ -119,7 +119,7 @@ OTHER_UNKNOWN = """
     wbinvd; invlpg (%rax); lgdt (%rsp); lidt (%rsp); ltr %ax; lmsw %ax; clts; monitor; mwait; rdpmc; rdrand %rax
     rdpid %rax; serialize; xsetbv; xsaves (%rdi); fxrstor (%rdi); fninit; ldmxcsr (%rsp); movdqa %xmm0, (%rsp)
     kmovq %k1, %rax; vzeroupper; popcntq %rax, %rax; tzcntq %rax, %rax; lzcntq %rax, %rax; andnq %rax, %rdx, %rsi
-    rorxq $1, %rax, %rdx; adcxq %rax, %rdx; mulxq %rax, %rdx, %rsi; shldq $1, %rax, %rdx; divq %rsi; idivl %esi
+    rorxq $1, %rax, %rdx; adcxq %rax, %rdx; mulxq %rax, %rdx, %rsi
     enter $8, $0; movw %ds, %ax; movw %ax, %fs; movq %dr7, %rax; movq %rax, %cr0; inb $1, %al
     outb %al, $1; int $0x80; int1; vmcall; vmmcall; swapgs; wrmsrns; incsspq %rax; rdsspq %rax; setssbsy; senduipi %rax
     cmpxchg16b (%rsp); scasb; repne scasb; xlatb; in %dx, %al; insb; outsb; loop slow; bound; salc

@@ -69,18 +69,35 @@ class UnicornCpu:
 
     def __init__(self, image: Image) -> None:
         self._image = image
-        self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
-        self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SKYLAKE_CLIENT)
-        self._uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
-        for section in image.sections:
-            if section.size:
-                self._uc.mem_map(section.address & -0x1000, (section.size + 0x1FFF) & -0x1000)
-                self._uc.mem_write(section.address, section.data)
-        for anchor in ANCHORS:
-            self._uc.mem_map((anchor & -0x1000) - 0x1000, 0x3000)
+        self._uc = self._new()
 
-    def run(self, start: int, state: CpuState) -> tuple[int, CpuState]:
-        """Execute from ``start`` to the first HLT: its address and the state before it."""
+    def _new(self) -> Any:
+        uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SKYLAKE_CLIENT)
+        uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        for section in self._image.sections:
+            if section.size:
+                uc.mem_map(section.address & -0x1000, (section.size + 0x1FFF) & -0x1000)
+                uc.mem_write(section.address, section.data)
+        for anchor in ANCHORS:
+            uc.mem_map((anchor & -0x1000) - 0x1000, 0x3000)
+        return uc
+
+    def run(self, start: int, state: CpuState) -> tuple[int | None, CpuState]:
+        """Execute from ``start`` to the first HLT: its address and the state before it.
+
+        Where an exception is raised: None and the given state. Unicorn makes a
+        second one a double fault, so the next run is on a new one.
+        """
+        try:
+            return self._run(start, state)
+        except unicorn.UcError as error:
+            if error.errno != unicorn.UC_ERR_EXCEPTION:
+                raise
+            self._uc = self._new()
+            return None, state
+
+    def _run(self, start: int, state: CpuState) -> tuple[int, CpuState]:
         uc = self._uc
         for number, (_, value) in zip(_REGISTERS, state.registers, strict=True):
             uc.reg_write(number, value)

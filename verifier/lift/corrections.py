@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import claripy
 
 from verifier.isa.machine import NotModelled
-from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, Operand, RegisterOperand
+from verifier.lift import divide, double_shift
+from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, RegisterOperand
 from verifier.lift.flags import ARITHMETIC, Flags, Thunk
+from verifier.lift.operands import fit, read, width, write
 from verifier.lift.state import CC_REGISTERS, State, opaque_cc
 from verifier.terms import Term, add, as_term, concrete, eq, select
 
@@ -32,12 +34,23 @@ def runs_here(decoded: Decoded) -> bool:
     """Whether ``step`` below executes the instruction instead of VEX.
 
     VEX spills the register operand of BT r, r to memory below RSP, which is
-    no access of the CPU's; the whole family is simple enough to own.
+    no access of the CPU's, does not raise #DE as the CPU does, and gives
+    double shifts flags of its own; these families are simple enough to own.
     """
-    return decoded.mnemonic in _BIT_TESTS
+    return decoded.mnemonic in _BIT_TESTS | divide.MNEMONICS | double_shift.MNEMONICS
 
 
 def step(state: State, decoded: Decoded) -> None:
+    """Execute an instruction of which ``runs_here`` holds."""
+    if decoded.mnemonic in divide.MNEMONICS:
+        divide.step(state, decoded)
+    elif decoded.mnemonic in double_shift.MNEMONICS:
+        double_shift.step(state, decoded)
+    else:
+        _bit_test(state, decoded)
+
+
+def _bit_test(state: State, decoded: Decoded) -> None:
     """BT, BTS, BTR, BTC.
 
     SDM vol. 2A, BT: the bit offset is taken modulo the operand width. For a
@@ -47,18 +60,18 @@ def step(state: State, decoded: Decoded) -> None:
     """
     target, offset = decoded.operands
     if isinstance(target, MemoryOperand):
-        width = target.size * 8
+        size = target.size * 8
         address = state.effective(target)
         if not isinstance(offset, ImmediateOperand):
-            address = add(address, _word(_read(state, offset), width), 64)
+            address = add(address, _word(read(state, offset), size), 64)
         value = state.load(address, target.size)
     else:
-        width, address = _width(target), None
-        value = _read(state, target)
-    index = _read(state, offset)
-    index = _fit(index, width) & (width - 1)
+        size, address = width(target), None
+        value = read(state, target)
+    index = read(state, offset)
+    index = fit(index, size) & (size - 1)
     selected = claripy.LShR(value, index)[0:0]
-    one = as_term(1, width) << index
+    one = as_term(1, size) << index
     match decoded.mnemonic:
         case "bts":
             value = value | one
@@ -68,9 +81,9 @@ def step(state: State, decoded: Decoded) -> None:
             value = value ^ one
     if decoded.mnemonic != "bt":
         if isinstance(target, RegisterOperand):
-            _write(state, target, value)
+            write(state, target, value)
         else:
-            state.store(address, value, width // 8)
+            state.store(address, value, size // 8)
     undefined = {name: state.fresh(name, 1) for name in ("of", "sf", "af", "pf")}
     state.choose_flags({"cf": selected, **undefined})
 
@@ -103,7 +116,7 @@ def _source(state: State, decoded: Decoded) -> Term:
         operand = decoded.operands[1]
         if isinstance(operand, MemoryOperand):
             return state.memory.load(state.effective(operand), operand.size)
-        return _read(state, operand)
+        return read(state, operand)
     return as_term(0, 8)
 
 
@@ -116,7 +129,7 @@ def correct(state: State, decoded: Decoded, old: Before) -> None:
         _shift(state, decoded, old)
     elif mnemonic in _MULTIPLICATIONS:
         state.choose_flags({name: state.fresh(name, 1) for name in ("sf", "zf", "af", "pf")})
-    elif mnemonic == "cmpxchg" and _width(decoded.operands[0]) == 32:
+    elif mnemonic == "cmpxchg" and width(decoded.operands[0]) == 32:
         # On success the accumulator is not written (SDM vol. 2A, CMPXCHG); VEX writes EAX back and clears the rest.
         # The destination is memory here: a 32-bit register is rejected, and one of another width may be RAX itself.
         unchanged = eq(state.flags.get("zf"), 1)
@@ -127,8 +140,8 @@ def correct(state: State, decoded: Decoded, old: Before) -> None:
 
 def _shift(state: State, decoded: Decoded, old: Before) -> None:
     """Flags of a shift or rotate: none change for a count of 0; OF is defined for a count of 1 only."""
-    width = _width(decoded.operands[0])
-    limit = 63 if width == 64 else 31
+    size = width(decoded.operands[0])
+    limit = 63 if size == 64 else 31
     undefined = frozenset({"of"} if decoded.mnemonic in _ROTATES else {"of", "af"})
     carry_lost = decoded.mnemonic not in _ROTATES and decoded.mnemonic != "sar"
     immediate = decoded.operands[-1]
@@ -139,7 +152,7 @@ def _shift(state: State, decoded: Decoded, old: Before) -> None:
             state.flags, state.cc = old.flags, dict(old.cc)
         else:
             fresh = {name for name in undefined if name != "of" or count > 1}
-            if carry_lost and count >= width:
+            if carry_lost and count >= size:
                 fresh.add("cf")
             state.choose_flags({name: state.fresh(name, 1) for name in sorted(fresh)})
         return
@@ -152,8 +165,8 @@ def _shift(state: State, decoded: Decoded, old: Before) -> None:
             value = select(eq(amount, 1), value, state.fresh(name, 1), 1)
         elif name in undefined:
             value = state.fresh(name, 1)
-        elif name == "cf" and carry_lost and width < 32:
-            value = select(amount.ULT(width), value, state.fresh(name, 1), 1)
+        elif name == "cf" and carry_lost and size < 32:
+            value = select(amount.ULT(size), value, state.fresh(name, 1), 1)
         given[name] = select(eq(amount, 0), old.flags.get(name), value, 1)
     state.choose_flags(given)
 
@@ -178,45 +191,13 @@ def _scan(state: State, decoded: Decoded, source: Term) -> None:
     if not isinstance(target, RegisterOperand):
         raise NotModelled("a scan that does not write a register")
     # What is undefined is the whole register: for a 32-bit scan of 0 an AMD EPYC keeps the upper half.
-    width = 64 if target.width == 32 else target.width
-    whole = RegisterOperand(target.register, target.low, width)
+    size = 64 if target.width == 32 else target.width
+    whole = RegisterOperand(target.register, target.low, size)
     zero = eq(source, 0)
-    _write(state, whole, select(zero, state.fresh("result", width), _read(state, whole), width))
+    write(state, whole, select(zero, state.fresh("result", size), read(state, whole), size))
     state.choose_flags(
         {
             "zf": select(zero, 1, 0, 1),
             **{name: state.fresh(name, 1) for name in ("cf", "of", "sf", "af", "pf")},
         }
     )
-
-
-def _width(operand: Operand) -> int:
-    return operand.width if isinstance(operand, RegisterOperand) else operand.size * 8
-
-
-def _fit(value: Term, width: int) -> Term:
-    size = int(value.size())
-    return value[width - 1 : 0] if size > width else value.zero_extend(width - size)
-
-
-def _read(state: State, operand: Operand) -> Term:
-    match operand:
-        case RegisterOperand(register, low, width):
-            return state.gprs[register][low + width - 1 : low]
-        case ImmediateOperand(value, _):
-            return as_term(value, 64)
-        case _:
-            raise NotModelled("a memory operand here")
-
-
-def _write(state: State, operand: RegisterOperand, value: Term) -> None:
-    """Write a part of a GPR; a 32-bit write clears the upper half (SDM vol. 1, 3.4.1.1)."""
-    if operand.width == 64:
-        state.gprs[operand.register] = value
-    elif operand.width == 32:
-        state.gprs[operand.register] = value.zero_extend(32)
-    else:
-        old = state.gprs[operand.register]
-        high = operand.low + operand.width
-        parts = [old[63:high], value] + ([old[operand.low - 1 : 0]] if operand.low else [])
-        state.gprs[operand.register] = claripy.Concat(*parts)

@@ -27,11 +27,11 @@ CONDITIONAL_JUMPS = frozenset(f"j{condition}" for condition in _CONDITIONS)
 
 ALLOWED = frozenset(
     """mov movabs movzx movsx movsxd lea add sub adc sbb and or xor not neg inc dec cmp test
-    shl sal shr sar rol ror bt bts btr btc bsf bsr bswap xchg xadd cmpxchg mul imul push pop call ret jmp
-    jrcxz nop leave cbw cwde cdqe cwd cdq cqo cld std clc stc cmc lahf sahf
+    shl sal shr sar rol ror bt bts btr btc bsf bsr bswap xchg xadd cmpxchg mul imul div idiv shld shrd push pop
+    call ret jmp jrcxz nop leave cbw cwde cdqe cwd cdq cqo cld std clc stc cmc lahf sahf
     movsb movsw movsd movsq stosb stosw stosd stosq lodsb lodsw lodsd lodsq""".split()
 ) | {f"{stem}{condition}" for stem in ("j", "set", "cmov") for condition in _CONDITIONS}
-"""Integer mnemonics that VEX lifts and that our conformance tests cover."""
+"""Integer mnemonics that VEX lifts, or ``lift.corrections`` executes, and that our conformance tests cover."""
 
 BRANCHES = CONDITIONAL_JUMPS | {"jmp", "call", "ret", "jrcxz"}
 _TRANSFERS = (
