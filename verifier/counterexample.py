@@ -131,22 +131,25 @@ def concrete_machine(
     return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
 
 
-def deciding_callees(setting: Setting, answer: Answer) -> frozenset[int]:
-    """Code of the image that was not followed although a register it returned decides a violated answer."""
+def deciding_calls(setting: Setting, answer: Answer) -> tuple[str, ...]:
+    """The calls, not followed, of which a register afterwards decides a violated answer."""
+    registry = setting.entry.state.shared.layout.symbols
+    returned = {symbol.name: symbol.call for symbol in registry if symbol.call and symbol.register in GPRS}
+    roots = {
+        symbol.name: symbol.place.root.variables
+        for symbol in registry
+        if symbol.place is not None and symbol.place.root is not None
+    }
+    mentioned = {name for truth in answer.query if decided(truth) is None for name in truth.variables}
+    mentioned |= {name for other in tuple(mentioned) for name in roots.get(other, ())}
+    if not mentioned & returned.keys():
+        return ()
     found = concrete_machine(setting, answer.config, answer.query)
     if found is None:
-        return frozenset()
-    shared = setting.entry.state.shared
-    registry = shared.layout.symbols
-    names: set[str] = set()
-    for one in found[1]:
-        symbol = registry.find(one.name)
-        names.add(one.name)
-        if symbol is not None and symbol.place is not None and symbol.place.root is not None:
-            names |= symbol.place.root.variables
-    symbols = (registry.find(name) for name in names)
-    calls = {symbol.call for symbol in symbols if symbol is not None and symbol.register in GPRS}
-    return frozenset(shared.targets[call] for call in calls if call in shared.targets)
+        return ()
+    names = {one.name for one in found[1]}
+    names |= {name for other in tuple(names) for name in roots.get(other, ())}
+    return tuple(sorted({returned[name] for name in names if name in returned}))
 
 
 def pointing_callees(entry: Entry) -> frozenset[int]:
@@ -184,7 +187,9 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     model, inputs = found
     entry, contract = setting.entry, setting.contract
     after_call = contract.interrupts_after_call.value
-    trace = follow(setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow)
+    trace = follow(
+        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract.no_return
+    )
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")

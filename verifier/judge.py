@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from verifier.clauses import IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
-from verifier.counterexample import Setting, deciding_callees, pointing_callees
+from verifier.counterexample import Setting, deciding_calls, pointing_callees
 from verifier.coverage import code_ranges
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
@@ -34,7 +34,8 @@ class Task:
 
     ``auto`` takes references from the file's own IRET exit; ``check_iret``
     judges the IRET exits as well. ``sites`` are the file's exits; ``only`` is
-    the address of the one that is asked about, None: all.
+    the address of the one that is asked about, None: all. ``found``: nobody named
+    the entry. ``tentative``: there are others to try, so only a proof is of interest.
     """
 
     image: Image
@@ -48,6 +49,8 @@ class Task:
     check_iret: bool = False
     sites: tuple[Decoded, ...] = ()
     only: int | None = None
+    found: bool = False
+    tentative: bool = False
     progress: Progress = SILENT
 
 
@@ -129,8 +132,12 @@ def judge_job(task: Task, job: Job, whole: Judgement) -> tuple[Way, ...]:
         if not ways:
             continue
         part, tried = Judgement(whole.clock), ways
+        more = ways is not job.further and bool(job.further)
         for way in ways:
-            judge_entry(replace(task, contract=way.contract, only=job.site.address), way.entrance, part)
+            here = replace(task, contract=way.contract, only=job.site.address, found=True, tentative=more)
+            judge_entry(here, way.entrance, part)
+            if more and part.reasons:
+                break
         if part.proved:
             break
     if not tried or not (part.proved or _frames_are_built(job, tried)):
@@ -166,6 +173,9 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         if leaf.kind == "exit" and judged and wanted_here:
             by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, solver)
+    if problems and task.tentative:
+        whole.reasons += problems
+        return frozenset()
     if problems and follow is not None and len(follow) < MAX_FOLLOWED:
         wanted = pointing_callees(entry) - follow
         if wanted:
@@ -205,7 +215,10 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         )
         whole.statistics["solver queries"] += judge.statistics.queries
         whole.clock.lap("prove")
-        if follow is not None:
+        if task.tentative and any(answer.status in ("violated", "unknown") for answer in answers.answers):
+            whole.reasons.append(Reason("entry-unknown", "not proved from here", "start further back"))
+            return frozenset()
+        if follow is not None or task.found:
             wanted, answers = _undecided(here, answers, follow)
             if wanted:
                 return wanted
@@ -229,17 +242,19 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     return frozenset()
 
 
-def _undecided(setting: Setting, answers: SiteAnswers, follow: frozenset[int]) -> tuple[frozenset[int], SiteAnswers]:
-    """Callees to follow before a violated answer counts; where there are too many it is unknown."""
+def _undecided(
+    setting: Setting, answers: SiteAnswers, follow: frozenset[int] | None
+) -> tuple[frozenset[int], SiteAnswers]:
+    """Callees to follow before a violated answer counts; where that cannot be done it is unknown."""
     judged: list[Answer] = []
     for answer in answers.answers:
-        callees = frozenset[int]()
-        if answer.status == "violated":
-            callees = deciding_callees(setting, answer) - follow
-        if callees and len(follow) < MAX_FOLLOWED:
-            return callees, answers
-        if callees:
-            text = f"what the code at {min(callees):#x} returns decides it, and too many callees were followed already"
+        calls = deciding_calls(setting, answer) if answer.status == "violated" else ()
+        targets = setting.entry.state.shared.targets
+        wanted = frozenset(targets[call] for call in calls if call in targets) - (follow or frozenset())
+        if wanted and follow is not None and len(follow) < MAX_FOLLOWED:
+            return wanted, answers
+        if calls and (wanted or any(call not in targets for call in calls)):
+            text = f"what {calls[0]} returns decides it, and that code is not followed"
             answer = replace(answer, status="unknown", code="callee-not-followed", reason=text)
         judged.append(answer)
     return frozenset(), replace(answers, answers=tuple(judged))
@@ -289,6 +304,7 @@ def _explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | 
         explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
         explorer.watch = guard_edges
         explorer.follow = follow
+        explorer.no_return = frozenset(task.contract.no_return)
         explorer.goals = frozenset((*JUDGED, "iretq") if task.check_iret else JUDGED)
         found = explorer.run(entry.state.copy())
         if not layout.promoted:

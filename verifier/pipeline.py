@@ -58,7 +58,7 @@ def examine(
     path, image = given.path, loaded.image
     clock = clock or Clock()
     deadline = None if chosen.timeout is None else time.monotonic() + chosen.timeout
-    budget = Budget(chosen.rlimit or 0, 0 if chosen.timeout is None else max(1, int(chosen.timeout * 1000)))
+    budget = Budget(chosen.rlimit or 0, 0 if chosen.timeout is None else max(1, int(chosen.timeout * 1000)), deadline)
     whole = Judgement(clock)
     if used(image):
         whole.used.add("thunks")

@@ -82,6 +82,10 @@ def plan(image: Image, names: tuple[str, ...], contract: Contract, is_source: bo
 
 
 def _named(image: Image, names: tuple[str, ...], contract: Contract) -> Job:
+    for name in names:
+        if name in contract.raw_entries:
+            text = f"{image.path}: at {name} the frame that the contract {contract.name} describes is not built yet"
+            raise UserError("entry-unfit", f"{text}; name a point behind that, or use --entry auto", 2)
     return Job(tuple(Way(entrance, contract) for entrance in entrances(image, names)))
 
 

@@ -54,7 +54,10 @@ def _witness(
             continue
         model, inputs = found
         after_call = setting.contract.interrupts_after_call.value
-        trace = follow(setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow)
+        trace = follow(
+            setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow,
+            setting.contract.no_return,
+        )  # fmt: skip
         confirmation = confirm(setting.image, setting.entry, trace, model)
         if confirmation.agrees:
             return inputs, []

@@ -146,7 +146,8 @@ def entrances(image: Image, names: tuple[str, ...]) -> tuple[Entrance, ...]:
     shown = ", ".join(symbol.name for symbol in candidates)
     raise UserError(
         "entry-ambiguous",
-        f"{image.path}: several global symbols reach an exit instruction: {shown}; choose with --entry",
+        f"{image.path}: several global symbols reach an exit instruction: {shown}; choose with --entry, "
+        "or let --entry auto find where the ways to each exit begin",
         2,
     )
 
@@ -155,8 +156,10 @@ def _named(image: Image, name: str) -> Entrance:
     symbol = image.symbol(name)
     if symbol is not None and symbol.section is not None:
         return Entrance(symbol.address, name)
+    base, plus, offset = name.rpartition("+")
+    anchor = image.symbol(base) if plus else None
     try:
-        address = int(name, 0)
+        address = int(name, 0) if anchor is None else anchor.address + int(offset, 0)
     except ValueError:
         from difflib import get_close_matches
 

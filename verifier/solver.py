@@ -7,6 +7,7 @@ each query is the terms themselves, converted and handed to one z3 solver.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,10 +30,14 @@ Answer = Literal["sat", "unsat", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bounds of one query: ``rlimit`` is z3's deterministic resource count, ``milliseconds`` wall time; 0: none."""
+    """Bounds of one query: ``rlimit`` is z3's deterministic resource count, ``milliseconds`` wall time; 0: none.
+
+    After ``deadline``, a time.monotonic() instant, every query is unknown.
+    """
 
     rlimit: int = 0
     milliseconds: int = 0
+    deadline: float | None = None
 
 
 @dataclass(slots=True)
@@ -97,9 +102,12 @@ class Solver:
 
     def _core(self, names: Sequence[Any]) -> frozenset[int] | None:
         self.statistics.queries += 1
-        if self._solver.check(*names) != z3.unsat:
+        if self._late() or self._solver.check(*names) != z3.unsat:
             return None
         return frozenset(int(str(name)[1:]) for name in self._solver.unsat_core())
+
+    def _late(self) -> bool:
+        return self._budget.deadline is not None and time.monotonic() > self._budget.deadline
 
     def check(self, *truths: Truth) -> Answer:
         """Whether all of the truths can hold together under the assumptions."""
@@ -116,6 +124,8 @@ class Solver:
     def _ask(self, truths: tuple[Truth, ...], wanted: bool = False) -> tuple[Answer, Model | None]:
         if any(decided(truth) is False for truth in truths):
             return "unsat", None
+        if self._late():
+            return "unknown", None
         self.statistics.queries += 1
         self._solver.push()
         try:

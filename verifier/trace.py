@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from verifier.isa import cpu_reads, shadow_stack
 from verifier.isa.machine import rflags
+from verifier.lift import double_shift
 from verifier.lift.decode import Decoded, RegisterOperand
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Bounds, Explorer, Leaf
@@ -14,6 +16,7 @@ from verifier.model import GPRS, Change, Image, Step
 from verifier.solver import Model, Solver
 from verifier.terms import Term, concrete
 
+_UNTRACKED = frozenset(one.mnemonic for one in (*cpu_reads.INSTRUCTIONS, *shadow_stack.INSTRUCTIONS))
 _SYSTEM = ("gs_base", "kernel_gs_base", "fs_base", "cr3", "star", "efer", "ss")
 
 
@@ -21,8 +24,9 @@ _SYSTEM = ("gs_base", "kernel_gs_base", "fs_base", "cr3", "star", "efer", "ss")
 class Imposed:
     """An instruction whose results the replay has to be told: it has none of its own, or any would do.
 
-    ``call`` is the unique name of a call that was not followed, or "" with
-    the ``registers`` and ``rflags`` that the instruction leaves.
+    ``call`` is the unique name of a call that was not followed, or of a handler
+    that went on behind an exception, or "" with the ``registers`` that the
+    instruction leaves; ``rflags`` are those that it leaves.
     """
 
     address: int
@@ -50,6 +54,7 @@ def follow(
     interrupts_after_call: str,
     bounds: Bounds,
     callees: frozenset[int] | None = None,
+    no_return: tuple[str, ...] = (),
 ) -> Trace:
     """The path that the machine of ``model`` takes from the entry to its leaf; ``callees`` are followed (None: all)."""
     trace = Trace()
@@ -58,7 +63,11 @@ def follow(
         trace.addresses.append(decoded.address)
         trace.places.add(before.place)
         if note.endswith("returns with anything"):
-            trace.imposed.append(Imposed(decoded.address, call=_call_name(after)))
+            trace.imposed.append(Imposed(decoded.address, _call_name(after), (), model.value(rflags(after))))
+        elif decoded.kind == "trap":
+            # Its handler goes on behind it; see ``calls.resume``.
+            call = after.shared.calls[("handler", before.place, before.visits.get(before.place, 1))]
+            trace.imposed.append(Imposed(decoded.address, call, (), model.value(rflags(after))))
         elif _undecided(decoded, after, model):
             registers = tuple((name, _value(model, after.gprs[name])) for name in GPRS)
             trace.imposed.append(Imposed(decoded.address, "", registers, model.value(rflags(after))))
@@ -66,7 +75,7 @@ def follow(
         trace.steps.append(Step(after.shared.locate(decoded), changes, note))
 
     explorer = Explorer(image, solver, interrupts_after_call, bounds, model.holds, observe)
-    explorer.follow = callees
+    explorer.follow, explorer.no_return = callees, frozenset(no_return)
     layout = entry.state.shared.layout
     layout.evaluate = model.value
     try:
@@ -83,14 +92,20 @@ def _undecided(decoded: Decoded, after: State, model: Model) -> bool:
 
     CR0, CR2 and CR8 are not in it; BSF and BSR of 0 leave anything; after a
     32-bit CMPXCHG that succeeds it clears the upper half of RAX, which the
-    manual leaves alone (SDM vol. 2A, CMPXCHG: the accumulator is not written).
+    manual leaves alone (SDM vol. 2A, CMPXCHG: the accumulator is not written);
+    SHLD and SHRD by more than the operand's width leave anything. What reads
+    SSP, a counter or the CPU's identity reads what the emulator does not have.
     """
+    if decoded.mnemonic in _UNTRACKED:
+        return True
     if decoded.mnemonic == "mov-from-cr":
         return decoded.encoding.modrm(2)[1] in (0, 2, 8)
     if decoded.mnemonic == "cmpxchg":
         target = decoded.operands[0]
         width = target.width if isinstance(target, RegisterOperand) else 8 * getattr(target, "size", 0)
         return width == 32 and model.value(after.get("zf")) == 1
+    if decoded.mnemonic in double_shift.MNEMONICS:
+        return isinstance(decoded.operands[0], RegisterOperand) and decoded.operands[0].width == 16
     return decoded.mnemonic in ("bsf", "bsr") and model.value(after.get("zf")) == 1
 
 

@@ -87,6 +87,10 @@ class Control(Stepper):
         section = self.image.section_at(target)
         inside = section is not None and section.executable
         external = None if inside else self.image.external_at(target)
+        if successor.jump == "call" and self._ends(target):
+            state.shared.assumptions.add("calls-end")
+            self._leaf("trap", "a call that does not return", state, decoded)
+            return
         match successor.jump:
             case "call" if inside and target != decoded.next and not self.follows(target):
                 named = self.image.symbol_before(target)
@@ -115,6 +119,15 @@ class Control(Stepper):
             self._problem(state, decoded, "unresolved-jump", text, "include that code, or make it an external symbol")
         else:
             self._arrive(before, state, target, decoded, _note(successor, decoded, target))
+
+    def _ends(self, target: int) -> bool:
+        """Whether the function at ``target`` is one that the contract says does not return."""
+        if not self.no_return:
+            return False
+        external, named = self.image.external_at(target), self.image.symbol_before(target)
+        if external is not None:
+            return external.name in self.no_return
+        return named is not None and not named[1] and named[0] in self.no_return
 
     def _resume(self, state: State, decoded: Decoded) -> None:
         """An exception whose handler goes on behind the instruction."""
