@@ -79,6 +79,14 @@ _OURS: dict[str, tuple[str, str]] = {
         "A call that is not followed does not write what the analysed code pushed below the frame.",
         "System V AMD64 psABI, 3.2.2: a callee owns the stack below its return address only",
     ),
+    "calls-end": (
+        "The functions that the contract lists as such do not return.",
+        "the contract, [calls] no_return",
+    ),
+    "calls-helpers": (
+        "The helpers that the contract lists keep memory and every register but RAX, RCX, RDX and the flags.",
+        "the contract, [calls] helpers",
+    ),
     "own-stack": (
         "Inside a callee that is followed, a store with an unknown address does not hit what the analysed code "
         "pushed: return addresses, saved registers, spilled values.",
@@ -98,7 +106,7 @@ _OURS: dict[str, tuple[str, str]] = {
         "the code it goes to; verify that as well",
     ),
     "traps-end": (
-        "UD2 and INT3 end the path: their handlers do not resume the code behind.",
+        "UD1, UD2 and INT3 end the path: their handlers do not resume the code behind.",
         "the kernel's exception handlers",
     ),
     "traps-resume": (
@@ -126,6 +134,10 @@ _OURS: dict[str, tuple[str, str]] = {
     "ss-selector-flat": (
         "A non-null selector that the path loads into SS names a flat data descriptor.",
         "the kernel's descriptor table",
+    ),
+    "shadow-stack-apart": (
+        "Shadow-stack memory is apart from what the analysed code reads and writes; its own checks do not fault.",
+        "the kernel's page tables, SDM vol. 3A, 4.6: nothing but the shadow-stack instructions writes there",
     ),
     "hlt-stops": ("HLT ends the path: no NMI makes the code behind it run.", "the code's own intention"),
     "cr3-no-iret-exit": (

@@ -85,7 +85,8 @@ class Contract:
     the content of IA32_SYSENTER_CS, from which SYSEXIT derives CS and SS; None: the
     kernel does not use them, or the contract does not say.
     ``patch_tables`` names the description of the kernel's tables of code patching ("": there is none).
-    ``no_return`` are functions that do not return; ``raw_entries`` are symbols at which the frame is not built.
+    ``no_return`` are functions that do not return, ``helpers`` such in assembly that keep memory and all
+    registers but RAX, RCX and RDX; ``raw_entries`` are symbols at which the frame is not built.
     ``entry_symbols`` are where to start in a file that has them. ``site_contracts`` names the contract of
     the exits of one instruction, ``stub_contract`` that of an exit that nothing is saved in front of. Without
     ``has_reference`` there is no IRET exit to compare with: the frame words are those that SYSCALL itself left.
@@ -121,6 +122,7 @@ class Contract:
     stub_contract: str = ""
     raw_entries: tuple[str, ...] = ()
     no_return: tuple[str, ...] = ()
+    helpers: tuple[str, ...] = ()
     has_reference: bool = True
     stack: Stack | None = None
     patch_tables: str = ""
@@ -192,7 +194,7 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     yield ("patching",), ("sections", "tables")
     yield ("sysenter",), ("cs",)
     for table in _FACT_TABLES:
-        extra = ("no_return",) if table == "calls" else ()
+        extra = ("no_return", "helpers") if table == "calls" else ()
         yield (table,), (*(spec.key for spec in FACTS if spec.table == table), *extra)
     for spec in FACTS:
         yield (spec.table, spec.key), ("value", "source")
@@ -279,6 +281,7 @@ def parse_contract(text: str, file: str) -> Contract:
         site_contracts=tuple((kind, name) for kind in EXIT_KINDS for name in _names(top, "sites", kind)),
         raw_entries=_names(top, "sites", "raw"),
         no_return=_names(top, "calls", "no_return"),
+        helpers=_names(top, "calls", "helpers"),
         stub_contract="".join(_names(top, "sites", "stub")[:1]),
         has_reference=has_reference,
         stack=_stack(frame),

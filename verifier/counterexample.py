@@ -188,7 +188,7 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     entry, contract = setting.entry, setting.contract
     after_call = contract.interrupts_after_call.value
     trace = follow(
-        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract.no_return
+        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract
     )
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":

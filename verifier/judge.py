@@ -304,7 +304,7 @@ def _explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | 
         explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
         explorer.watch = guard_edges
         explorer.follow = follow
-        explorer.no_return = frozenset(task.contract.no_return)
+        explorer.no_return, explorer.helpers = frozenset(task.contract.no_return), frozenset(task.contract.helpers)
         explorer.goals = frozenset((*JUDGED, "iretq") if task.check_iret else JUDGED)
         found = explorer.run(entry.state.copy())
         if not layout.promoted:

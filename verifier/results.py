@@ -56,7 +56,7 @@ def _witness(
         after_call = setting.contract.interrupts_after_call.value
         trace = follow(
             setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow,
-            setting.contract.no_return,
+            setting.contract,
         )  # fmt: skip
         confirmation = confirm(setting.image, setting.entry, trace, model)
         if confirmation.agrees:

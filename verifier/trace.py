@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from verifier.contract import Contract
 from verifier.isa import cpu_reads, shadow_stack
 from verifier.isa.machine import rflags
 from verifier.lift import double_shift
@@ -54,7 +55,7 @@ def follow(
     interrupts_after_call: str,
     bounds: Bounds,
     callees: frozenset[int] | None = None,
-    no_return: tuple[str, ...] = (),
+    contract: Contract | None = None,
 ) -> Trace:
     """The path that the machine of ``model`` takes from the entry to its leaf; ``callees`` are followed (None: all)."""
     trace = Trace()
@@ -75,7 +76,9 @@ def follow(
         trace.steps.append(Step(after.shared.locate(decoded), changes, note))
 
     explorer = Explorer(image, solver, interrupts_after_call, bounds, model.holds, observe)
-    explorer.follow, explorer.no_return = callees, frozenset(no_return)
+    explorer.follow = callees
+    if contract is not None:
+        explorer.no_return, explorer.helpers = frozenset(contract.no_return), frozenset(contract.helpers)
     layout = entry.state.shared.layout
     layout.evaluate = model.value
     try:

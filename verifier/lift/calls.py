@@ -25,6 +25,25 @@ CALLER_SAVED = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 Interrupts = Literal["off", "on", "any", "unchanged"]
 
 
+HELPER_SCRATCH = ("rax", "rcx", "rdx")
+"""Registers that a helper in assembly may change, which the contract lists as such."""
+
+
+def help_out(state: State, callee: str, location: Location) -> str:
+    """The effect of a call of a helper that keeps memory and all registers but HELPER_SCRATCH, and its return."""
+    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
+    count = state.visits.get(state.place, 1)
+    call = state.shared.call_name(f"{callee}@{where}", (callee, state.place, count))
+    symbols, origin = state.shared.layout.symbols, f"call to {callee} at {where}"
+    state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
+    for name in HELPER_SCRATCH:
+        state.gprs[name] = symbols.make(f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name)
+    for name in ARITHMETIC:
+        state.put(name, symbols.make(f"{call}:{name}", 1, "havoc", origin=origin, call=call, register=name))
+    state.shared.assumptions.update({"calls-helpers", "calls-system-state"})
+    return call
+
+
 def havoc(state: State, callee: str, location: Location, interrupts: str) -> str:
     """Apply the effect of a call that was just made and return from it; gives the call's unique name.
 

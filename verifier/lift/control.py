@@ -159,7 +159,11 @@ class Control(Stepper):
         """
         state.place = before.place
         state.decoded = decoded
-        call = calls.havoc(state, callee, state.shared.locate(decoded), self.interrupts_after_call)
+        where = state.shared.locate(decoded)
+        if callee in self.helpers:
+            call = calls.help_out(state, callee, where)
+        else:
+            call = calls.havoc(state, callee, where, self.interrupts_after_call)
         if called is not None:
             state.shared.targets[call] = called
         target = decoded.next if back is None else back

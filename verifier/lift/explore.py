@@ -102,7 +102,7 @@ class Explorer(Control):
 
     def _sibling(self) -> Explorer:
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
-        other.no_return = self.no_return
+        other.no_return, other.helpers = self.no_return, self.helpers
         other.follow, other.goals, other._leading = self.follow, self.goals, self._leading
         other.executed = self.executed
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded

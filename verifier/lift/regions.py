@@ -175,9 +175,14 @@ class Layout:
         if found is None:
             # %gs:NAME: a per-CPU object at its made-up offset in the per-CPU area.
             base, place = _split(address, fold=True)
-            area = None if base is None or base is root else self.known.get(base.hash())
-            if area is not None and area.kind == "percpu":
-                return area, place
+            if base is not None and base is not root:
+                area = self.known.get(base.hash())
+                if area is not None and area.kind == "percpu":
+                    return area, place
+                parent, _ = self._parent(base)
+                if parent is not None and parent.kind == "percpu":
+                    # %gs:NAME(index): it lies in that area wherever the object is.
+                    root, offset = base, place
         found = found or self.unknown.get(root.hash()) or self._equal(root)
         if found is None:
             symbol = self.symbols.of(root)

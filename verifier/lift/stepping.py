@@ -27,7 +27,7 @@ class Stepper:
     With ``choose`` a single path is followed: it tells whether a condition
     holds in one concrete machine; ``observe`` then sees each instruction with
     the states before and after. ``follow`` names the callees that are followed; None: all.
-    ``no_return`` are functions that do not return.
+    ``no_return`` are functions that do not return, ``helpers`` such that keep most registers.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Stepper:
         self.result = Exploration()
         self.follow: frozenset[int] | None = None
         self.no_return: frozenset[str] = frozenset()
+        self.helpers: frozenset[str] = frozenset()
         self._switches = {switch.id: switch for switch in image.switches}
         self._decoded: dict[int, Decoded] = {}
 
