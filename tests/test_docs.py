@@ -45,6 +45,11 @@ INSTRUCTION_SAMPLES = {
     "wrfs/gsbase": "clause-gs-base-written", "mov-to-ss": "clause-ss-attrs", "verw": "linux-verw",
     "clac": "data-patch-table", "stac": "form-harmless-instructions", "lfence": "flow-rsb-stuffing", "mfence": "",
     "sfence": "", "endbr64": "form-harmless-instructions", "pause": "flow-loop-waits",
+    "ud1": "form-trap-ud1", "prefetch": "form-prefetch", "prefetchw": "form-prefetch", "cpuid": "form-cpu-reads",
+    "rdtsc": "clause-gpr-timestamp", "rdtscp": "form-cpu-reads", "rdpid": "form-cpu-reads",
+    "rdssp": "shadow-stack-pointer", "clrssbsy": "shadow-stack-busy", "incssp": "shadow-stack-switch",
+    "setssbsy": "shadow-stack-switch", "saveprevssp": "shadow-stack-switch", "rstorssp": "shadow-stack-switch",
+    "wrss": "shadow-stack-switch",
 }  # fmt: skip
 """A sample that has the instruction on a path, or nothing."""
 
@@ -55,7 +60,7 @@ ASSUMPTION_SAMPLES = {
     "calls-abi": "call-keeps-rbx", "calls-system-state": "hazard-schedule-ss", "calls-own-stack": "hazard-local-passed",
     "thunks": "flow-return-thunk", "calls-indirect": "call-indirect", "leaves-analysed-code": "form-slow-elsewhere",
     "traps-end": "hazard-int3", "no-fault-resume": "memory-unknown-load", "cr3-valid": "clause-cr3-forgotten",
-    "ss-selector-flat": "clause-ss-attrs", "hlt-stops": "hazard-hlt", "cr3-no-iret-exit": "form-slow-elsewhere",
+    "ss-selector-flat": "clause-ss-attrs", "hlt-stops": "hazard-hlt", "shadow-stack-apart": "shadow-stack-busy", "cr3-no-iret-exit": "form-slow-elsewhere",
 }  # fmt: skip
 """A sample whose report lists the assumption."""
 

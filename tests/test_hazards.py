@@ -29,9 +29,9 @@ ROWS: dict[str, str] = {
     "MOV to and from control registers": "cr3-truncated cr3-upper-half cr8-read cr-flags cr4-write",
     "SYSRETQ and IRETQ by their bytes": "sysretq-prefixed iretq-prefixed iret-16",
     "CLI, STI and HLT": "sti-no-shadow cli-on-one-arm hlt",
-    "instructions without a model": """unknown-avx unknown-clui unknown-cmps unknown-cpuid unknown-erets
+    "instructions without a model": """unknown-avx unknown-clui unknown-cmps unknown-rdrand unknown-erets
         unknown-far-return unknown-invpcid unknown-lkgs unknown-lldt unknown-lsl unknown-rcl unknown-rcr-cl
-        unknown-rdtsc unknown-syscall unknown-verr unknown-xrstor unknown-xsaveopt""",
+        unknown-rdpmc unknown-syscall unknown-verr unknown-xrstor unknown-xsaveopt""",
     "MSRs": """rdmsr-after-wrmsr rdmsr-unknown rdmsr-zero-extends wrmsr-kernel-gs wrmsr-star wrmsr-unknown
         wrmsr-variable""",
     "flags of MUL and IMUL": "mul-carry mul-narrow mul-zero imul-overflow imul-immediate imul-sign",
@@ -117,11 +117,11 @@ def test_assumption_behind_the_proof_is_listed(name: str) -> None:
 
 OTHER_UNKNOWN = """
     wbinvd; invlpg (%rax); lgdt (%rsp); lidt (%rsp); ltr %ax; lmsw %ax; clts; monitor; mwait; rdpmc; rdrand %rax
-    rdpid %rax; serialize; xsetbv; xsaves (%rdi); fxrstor (%rdi); fninit; ldmxcsr (%rsp); movdqa %xmm0, (%rsp)
+    serialize; xsetbv; xsaves (%rdi); fxrstor (%rdi); fninit; ldmxcsr (%rsp); movdqa %xmm0, (%rsp)
     kmovq %k1, %rax; vzeroupper; popcntq %rax, %rax; tzcntq %rax, %rax; lzcntq %rax, %rax; andnq %rax, %rdx, %rsi
     rorxq $1, %rax, %rdx; adcxq %rax, %rdx; mulxq %rax, %rdx, %rsi
-    enter $8, $0; movw %ds, %ax; movw %ax, %fs; movq %dr7, %rax; movq %rax, %cr0; inb $1, %al
-    outb %al, $1; int $0x80; int1; vmcall; vmmcall; swapgs; wrmsrns; incsspq %rax; rdsspq %rax; setssbsy; senduipi %rax
+    enter $8, $0; movw %ds, %ax; movw %ax, %fs; movl %eax, %gs; movq %dr7, %rax; movq %rax, %cr0; inb $1, %al
+    outb %al, $1; int $0x80; int1; vmcall; vmmcall; swapgs; wrmsrns; wrussq %rax, (%rsp); senduipi %rax
     cmpxchg16b (%rsp); scasb; repne scasb; xlatb; in %dx, %al; insb; outsb; loop slow; bound; salc
 """
 KNOWN = ("swapgs",)

@@ -424,6 +424,8 @@ REFUSED = {
     "sldt %ax": "tables", "str %ax": "tables", "lsl %ax, %eax": "tables", "lar %ax, %eax": "tables",
     "rdrand %r9": "RDRAND", "rdseed %eax": "RDSEED", "rdpid %rax": "RDPID", "mov %cr2, %rax": "CR2",
     "mov %cr0, %r9": "CR0", "mov %db7, %rax": "debug",
+    "rdsspq %rax": "SSP", "incsspd %eax": "SSP", "clrssbsy (%rsp)": "SSP", "setssbsy": "SSP", "rstorssp 8(%rsp)": "SSP",
+    "saveprevssp": "SSP", "wrssq %rax, (%rsp)": "SSP",
 }  # fmt: skip
 
 
@@ -436,6 +438,28 @@ def test_what_the_state_does_not_decide_is_refused(tmp_path: Path) -> None:
         result = run(image, entry=f"at{index}", stop=f"end{index}")
         assert reason in stopped(result), text
         assert result.trace == ()
+
+
+SKIPPED = (
+    *("ud2", "ud1 %eax, %ecx", "ud1 8(%rax), %ecx", "ud1q 0x12345(%rip), %r9", "rdtsc", "cpuid", "rdtscp", "rdpid %r9"),
+    *("rdsspd %r9d", "rdsspq %rax", "incsspd %eax", "incsspq %r15", "setssbsy", "saveprevssp", "clrssbsy (%rax)"),
+    *("clrssbsy 8(%rsp)", "clrssbsy %gs:0x10", "rstorssp 0x1234(%rax,%r9,8)", "rstorssp (%r13)", "rstorssp (%r12)"),
+    *("wrssq %rax, (%rbx)", "wrssd %r9d, -0x1234(%r13)", "wrssd %eax, (,%rcx,4)", "wrssq %r8, 0x11(%rip)"),
+)
+"""Instructions that are stepped over where the request chooses their effect."""
+
+
+def test_what_unicorn_does_not_know_is_stepped_over_where_its_effect_is_chosen(tmp_path: Path) -> None:
+    """The next instruction is the one behind it; what changes is what the request says, and nothing is accessed."""
+    image = image_of(tmp_path, "\n".join(f"at{index}: {text}; end{index}: nop" for index, text in enumerate(SKIPPED)))
+    for index, text in enumerate(SKIPPED):
+        start = at(image, f"at{index}")
+        effect = CallEffect((("rdi", 0x77),), words(5), ALWAYS | CF)
+        given = {"havoc_calls": frozenset({start}), "calls": (effect,), "read_back": ((STACK, 8),), "rbp": 3}
+        result = run(image, entry=f"at{index}", stop=f"end{index}", **given)
+        assert reached(result) == dict.fromkeys(GPRS, 0) | {"rsp": STACK, "rdi": 0x77, "rbp": 3}, text
+        assert (result.rflags, result.memory, result.reads, result.writes) == (ALWAYS | CF, words(5), (), ()), text
+        assert result.trace == (start,)
 
 
 def test_what_unicorn_cannot_execute_ends_in_a_reason(tmp_path: Path) -> None:

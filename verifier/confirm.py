@@ -19,7 +19,7 @@ from verifier.lift.symbols import Symbol, Symbols
 from verifier.model import GPRS, Defect, Image, address_of
 from verifier.replay import CallEffect, MemoryWord, ReplayRequest, ReplayResult, replay
 from verifier.solver import Model
-from verifier.trace import Trace
+from verifier.trace import Imposed, Trace
 
 _BASES = {"fs_base", "gs_base", "kernel_gs_base"}
 
@@ -73,8 +73,7 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
     state = entry.state
     symbols = state.shared.layout.symbols
     effects = tuple(
-        _effect(one.call, state, model) if one.call else CallEffect(one.registers, (), one.rflags)
-        for one in trace.imposed
+        _effect(one, state, model) if one.call else CallEffect(one.registers, (), one.rflags) for one in trace.imposed
     )
     values = {name: model.value(state.system[name]) for name in state.system}
     return ReplayRequest(
@@ -108,20 +107,17 @@ def _word(symbol: Symbol, model: Model) -> MemoryWord:
     return MemoryWord((base + symbol.place.offset) & ((1 << 64) - 1), model.value(symbol.term), 8)
 
 
-def _effect(name: str, state: State, model: Model) -> CallEffect:
+def _effect(one: Imposed, state: State, model: Model) -> CallEffect:
     registers: list[tuple[str, int]] = []
     memory: list[MemoryWord] = []
-    rflags = 0x2
     for symbol in state.shared.layout.symbols:
-        if symbol.call != name:
+        if symbol.call != one.call:
             continue
         if symbol.place is not None:
             memory.append(_word(symbol, model))
         elif symbol.register in GPRS:
             registers.append((symbol.register, model.value(symbol.term)))
-        elif symbol.register in FLAG_POSITIONS:
-            rflags |= model.value(symbol.term) << FLAG_POSITIONS[symbol.register]
-    return CallEffect(tuple(registers), tuple(memory), rflags)
+    return CallEffect(tuple(registers), tuple(memory), one.rflags)
 
 
 def _rflags(state: State, model: Model) -> int:

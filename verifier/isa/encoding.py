@@ -63,6 +63,19 @@ class Encoding:
         rm = (byte & 7) | (self.rex & 1) << 3
         return byte >> 6, reg, rm
 
+    def operand_bytes(self, opcode_length: int) -> int:
+        """Length of ModRM, SIB and displacement (SDM vol. 2A, tables 2-2 and 2-3); a missing SIB counts as 0.
+
+        Raises ValueError when the bytes end before ModRM.
+        """
+        mod, _, _ = self.modrm(opcode_length)
+        if mod == 3:
+            return 1
+        byte, sib = (self.opcode[opcode_length:] + bytes(1))[:2]
+        indexed = byte & 7 == 4
+        base = sib & 7 if indexed else byte & 7
+        return 1 + indexed + (4 if base == 5 else 0, 1, 4)[mod]
+
 
 def parse(raw: bytes) -> Encoding:
     """Split the prefixes off; ``raw`` holds at most MAX_LENGTH bytes are looked at."""

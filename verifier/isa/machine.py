@@ -20,7 +20,7 @@ SYSTEM_REGISTERS: dict[str, int] = {
     "tf": 1, "if": 1, "df": 1, "iopl": 2, "nt": 1, "rf": 1, "vm": 1, "ac": 1, "vif": 1, "vip": 1, "id": 1,
     "gs_base": 64, "kernel_gs_base": 64, "fs_base": 64,
     "cr0": 64, "cr2": 64, "cr3": 64, "cr4": 64, "cr8": 64,
-    "efer": 64, "star": 64, "lstar": 64, "sfmask": 64, "spec_ctrl": 64,
+    "efer": 64, "star": 64, "lstar": 64, "sfmask": 64, "spec_ctrl": 64, "s_cet": 64,
     "ss": 16, "ss_flat": 1,
 }  # fmt: skip
 """Name and width in bits of everything outside the GPRs and RIP that the model tracks.
@@ -91,8 +91,9 @@ class Instruction:
     """One privileged, exit or trap instruction.
 
     ``opcode_bytes`` is the length from the opcode to the end, or None where a
-    ModRM memory operand makes it vary. ``step`` is None for exits and traps:
-    the path ends before them.
+    ModRM memory operand makes it vary. With ``operand`` a ModRM operand that
+    nobody looks at follows. ``step`` is None for exits and traps: the path ends
+    before them.
     """
 
     mnemonic: str
@@ -101,6 +102,19 @@ class Instruction:
     matches: Callable[[Encoding], bool]
     opcode_bytes: int | None
     step: Callable[[Machine, Encoding], None] | None = None
+    operand: bool = False
+
+    def size(self, encoding: Encoding) -> int | None:
+        """Length in bytes with the prefixes, or None where it takes a disassembler to know.
+
+        It may be more than the bytes that there are.
+        """
+        if self.opcode_bytes is None:
+            return None
+        size = encoding.start + self.opcode_bytes
+        if self.operand and size < len(encoding.raw):
+            return size + encoding.operand_bytes(self.opcode_bytes)
+        return size + self.operand
 
 
 def rflags(machine: Machine) -> Term:

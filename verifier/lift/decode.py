@@ -164,8 +164,8 @@ def decode(code: bytes, address: int) -> Decoded:
     encoding = parse(code)
     instruction = next(_disassembler().disasm(encoding.raw, address, 1), None)
     system = match(encoding)
-    if system is not None and system.opcode_bytes is not None:
-        size = encoding.start + system.opcode_bytes
+    size = system.size(encoding) if system is not None else None
+    if system is not None and size is not None:
         if size > len(encoding.raw):
             return Decoded(
                 address,

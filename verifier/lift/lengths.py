@@ -29,8 +29,8 @@ def length(code: bytes) -> int:
     if encoding.start == len(encoding.raw) or _disputed(encoding):
         return 0
     system = match(encoding)
-    if system is not None and system.opcode_bytes is not None:
-        size = encoding.start + system.opcode_bytes
+    size = system.size(encoding) if system is not None else None
+    if size is not None:
         return size if size <= len(encoding.raw) else 0
     found = next(_disassembler().disasm_lite(encoding.raw, 0, 1), None)
     return 0 if found is None else int(found[1])

@@ -15,7 +15,9 @@ What else Unicorn 2.1.4 gets wrong for this purpose, and what is done about it:
 * Most MSRs forget what is written and read as 0. Those are kept here; RDMSR of
   one that nobody gave a value stops the run.
 * CPUID and the like return values of their own, HLT falls through, INT and
-  SYSCALL look for a handler that is not there: ``opcode.refused``.
+  SYSCALL look for a handler that is not there: ``opcode.refused``. Where the
+  request chooses the effect, ``opcode.skipped`` ones are stepped over, UD2 whose
+  handler goes on behind it among them.
 * A 32-bit CMPXCHG that does not match clears the upper half of a register
   destination, which hardware leaves alone. Not corrected: the replay then
   disagrees, and nothing is claimed.
@@ -182,7 +184,8 @@ class _Machine:
         self._before(opcode, chosen)
         if not (opcode.is_string and self._trace and self._trace[-1] == at):
             self._trace.append(at)
-        target = self._execute(opcode)
+        self._left = False
+        target = at + opcode.skipped if chosen and opcode.skipped else self._execute(opcode)
         if chosen and (not opcode.is_jump or self._left):
             self._apply_effect()
         if target != at or not opcode.is_string:

@@ -14,11 +14,18 @@ _STRING = frozenset((*range(0xA4, 0xA8), *range(0xAA, 0xB0)))
 
 @dataclass(frozen=True, slots=True)
 class Opcode:
-    """The opcode bytes (one, or two with the escape 0F), the ModRM byte after them, and REX.B."""
+    """The opcode bytes (one, or two with the escape 0F), the byte after them, which is ModRM for most, and REX.B.
+
+    ``prefixes`` are the legacy prefixes; ``rest`` is from the ``modrm`` byte
+    on, and ``start`` the number of bytes before it.
+    """
 
     code: tuple[int, ...]
     modrm: int
     rex_b: int
+    prefixes: tuple[int, ...] = ()
+    rest: bytes = b""
+    start: int = 0
 
     @property
     def group(self) -> int:
@@ -36,6 +43,39 @@ class Opcode:
         one, two = self.code[0], self.code[-1]
         direct = one in (0xE9, 0xEB) or 0x70 <= one <= 0x7F or (one == 0x0F and 0x80 <= two <= 0x8F)
         return direct or (self.code == (0xFF,) and self.group == 4)
+
+    @property
+    def on_shadow_stack(self) -> bool:
+        """An instruction that reads or writes SSP or a shadow stack, by its bytes."""
+        register, repeated = self.modrm >= 0xC0, 0xF3 in self.prefixes
+        match self.code:
+            case 0x0F, 0x1E:  # RDSSP
+                return repeated and register and self.group == 1
+            case 0x0F, 0xAE:  # INCSSP, CLRSSBSY
+                return repeated and (self.group == 5 if register else self.group == 6)
+            case 0x0F, 0x01:  # SETSSBSY, SAVEPREVSSP, RSTORSSP
+                return repeated and (self.modrm in (0xE8, 0xEA) if register else self.group == 5)
+            case 0x0F, 0x38:  # WRSS
+                return self.modrm == 0xF6 and not {0x66, 0xF2, 0xF3} & {*self.prefixes}
+        return False
+
+    @property
+    def skipped(self) -> int:
+        """The length of an instruction that Unicorn need not or cannot execute where its effect is chosen; else 0."""
+        match self.code:
+            case 0x0F, 0x0B | 0x31 | 0xA2:  # UD2, RDTSC, CPUID
+                return self.start
+            case 0x0F, 0x01 if self.modrm == 0xF9:  # RDTSCP
+                return self.start + 1
+            case 0x0F, 0xB9:  # UD1
+                return self.start + _operand_length(self.rest)
+            case 0x0F, 0xC7 if self.modrm >= 0xF8:  # RDPID
+                return self.start + 1
+            case 0x0F, 0x38 if self.on_shadow_stack:
+                return self.start + 1 + _operand_length(self.rest[1:])
+            case _ if self.on_shadow_stack:
+                return self.start + _operand_length(self.rest)
+        return 0
 
     @property
     def is_string(self) -> bool:
@@ -73,18 +113,32 @@ def parse(code: bytes) -> Opcode:
     index = 0
     while index < len(code) and code[index] in _LEGACY_PREFIXES:
         index += 1
+    prefixes = tuple(code[:index])
     rex_b = 0
     if index < len(code) and code[index] & 0xF0 == 0x40:
         rex_b = code[index] & 1
         index += 1
     escape = code[index : index + 1] == b"\x0f"
     opcode = code[index : index + 1 + escape]
-    modrm = code[index + len(opcode) : index + len(opcode) + 1]
-    return Opcode(tuple(opcode), modrm[0] if modrm else 0, rex_b)
+    start = index + len(opcode)
+    return Opcode(tuple(opcode), code[start] if start < len(code) else 0, rex_b, prefixes, code[start:], start)
+
+
+def _operand_length(code: bytes) -> int:
+    """Bytes of ModRM, SIB and displacement (SDM vol. 2A, tables 2-2 and 2-3); missing ones count as 0."""
+    modrm, sib = (code + bytes(2))[:2]
+    mod, rm = modrm >> 6, modrm & 7
+    if mod == 3:
+        return 1
+    base = sib & 7 if rm == 4 else rm
+    displacement = (4 if base == 5 else 0, 1, 4)[mod]
+    return 1 + (rm == 4) + displacement
 
 
 def refused(opcode: Opcode) -> str | None:
     """Why a replay does not execute this instruction by itself: Unicorn's answer would be one of its own."""
+    if opcode.on_shadow_stack:
+        return "SSP and shadow stacks are not part of the state"
     match opcode.code, opcode.group:
         case (0x6C | 0x6D | 0x6E | 0x6F | 0xE4 | 0xE5 | 0xE6 | 0xE7 | 0xEC | 0xED | 0xEE | 0xEF,), _:
             return "port input or output: the device is not part of the state"

@@ -2,17 +2,17 @@
 # CONTRACT: linux
 # ENTRY:    exit_to_user
 # EXPECT:   inconclusive unsupported-instruction
-# ORIGIN:   Intel SDM vol. 2A, CPUID
+# ORIGIN:   Intel SDM vol. 2B, RDRAND
 
-// It writes four registers, RBX among them. The path may not end here, and the
-// instruction may not be taken for nothing.
+// It writes a register and CF, which tells whether it did. The path may not end
+// here, and the instruction may not be taken for nothing.
 
 #include "hazard.h"
 
 	.globl	exit_to_user
 exit_to_user:
 	need_all_but_canonical	slow
-	cpuid
+	rdrand	%rcx
 	cmpb	$0, %gs:0x40
 	jne	slow
 	finish_exit
