@@ -60,7 +60,8 @@ ASSUMPTION_SAMPLES = {
     "calls-abi": "call-keeps-rbx", "calls-system-state": "hazard-schedule-ss", "calls-own-stack": "hazard-local-passed",
     "thunks": "flow-return-thunk", "calls-indirect": "call-indirect", "leaves-analysed-code": "form-slow-elsewhere",
     "traps-end": "hazard-int3", "no-fault-resume": "memory-unknown-load", "cr3-valid": "clause-cr3-forgotten",
-    "ss-selector-flat": "clause-ss-attrs", "hlt-stops": "hazard-hlt", "shadow-stack-apart": "shadow-stack-busy", "cr3-no-iret-exit": "form-slow-elsewhere",
+    "ss-selector-flat": "clause-ss-attrs", "hlt-stops": "hazard-hlt", "shadow-stack-apart": "shadow-stack-busy",
+    "cr3-no-iret-exit": "form-slow-elsewhere",
 }  # fmt: skip
 """A sample whose report lists the assumption."""
 
