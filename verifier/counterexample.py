@@ -115,7 +115,7 @@ def concrete_machine(
     """
     entry, solver = setting.entry, setting.solver
     registry = entry.state.shared.layout.symbols
-    premises = [config_condition(entry, config), *exactness(registry), *_links(entry)]
+    premises = [config_condition(entry, config), *exactness(registry, [*setting.constraints, *query]), *_links(entry)]
     premises += [eq(symbol.term, one.value) for one in known if (symbol := registry.find(one.name)) is not None]
     placed = place(solver, [*premises, *query], _wishes(entry))
     symbols = _variables(entry, [*setting.constraints, *premises, *query])
@@ -123,7 +123,7 @@ def concrete_machine(
     if values is None:
         return None
     fixed = [eq(symbol.term, values[symbol.name]) for symbol in symbols]
-    model = solver.model(*premises, *placed, *query, *fixed)
+    model = solver.model(*premises, *exactness(registry), *placed, *query, *fixed)
     if model is None or known:
         return None if model is None else (model, tuple(known))
     candidates = _variables(entry, query)

@@ -71,9 +71,22 @@ def config_condition(entry: Entry, config: Config) -> Truth:
     return land(amd, la57)
 
 
-def exactness(symbols: Symbols) -> tuple[Truth, ...]:
-    """That no store with an unknown address hit anything: one execution that surely exists."""
-    return tuple(eq(symbol.term, symbol.otherwise) for symbol in symbols if symbol.otherwise is not None)
+def exactness(symbols: Symbols, truths: Sequence[Truth] | None = None) -> tuple[Truth, ...]:
+    """That no store with an unknown address hit anything: one execution that surely exists.
+
+    With ``truths`` only as far as they can tell: any other such symbol is free to have that value.
+    """
+    open_symbols = {symbol.name: symbol for symbol in symbols if symbol.otherwise is not None}
+    if truths is not None:
+        todo = [name for truth in truths if decided(truth) is None for name in truth.variables if name in open_symbols]
+        seen = set(todo)
+        while todo:
+            found = open_symbols[todo.pop()].otherwise
+            more = [name for name in getattr(found, "variables", ()) if name in open_symbols and name not in seen]
+            seen.update(more)
+            todo += more
+        open_symbols = {name: symbol for name, symbol in open_symbols.items() if name in seen}
+    return tuple(eq(one.term, one.otherwise) for one in open_symbols.values() if one.otherwise is not None)
 
 
 def prove_site(
@@ -96,7 +109,6 @@ def prove_site(
     for config, condition in conditions.items():
         found = {solver.check(*path.conditions, condition) for path in paths}
         reach[config] = "sat" if "sat" in found else "unknown" if "unknown" in found else "unsat"
-    exact = exactness(entry.state.shared.layout.symbols)
     open_clauses = _open_clauses(paths, clauses, any_config, solver, cr3_known, compared)
     answers: list[Answer] = []
     for clause, fixed in open_clauses:
@@ -110,7 +122,7 @@ def prove_site(
             elif fixed is not None:
                 answers.append(Answer(clause, config, fixed[0], fixed[1], fixed[2]))
             else:
-                answers.append(_judge(clause, config, condition, paths, exact, solver))
+                answers.append(_judge(clause, config, condition, paths, solver))
     return SiteAnswers(
         tuple(answers),
         tuple(config for config in configs if reach[config] == "sat"),
@@ -171,7 +183,6 @@ def _judge(
     config: Config,
     condition: Truth,
     paths: Sequence[Path],
-    exact: tuple[Truth, ...],
     solver: Solver,
 ) -> Answer:
     worst = Answer(clause, config, "proved")
@@ -187,6 +198,7 @@ def _judge(
             text = "the solver gave up within its limits"
             worst = Answer(clause, config, "unknown", "solver-unknown", text)
             continue
+        exact = exactness(_symbols(path), query)
         links = [eq(term, as_term(place, 64)) for term, place in _layout(path).externals.values()]
         if not (exact or links) or solver.check(condition, *query, *exact, *links) == "sat":
             return Answer(clause, config, "violated", path=path, query=query)

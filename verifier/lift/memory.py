@@ -120,6 +120,9 @@ class Memory:
                         call=call,
                     )
                 case Maybe() as maybe if maybe.applies(region, offset):
+                    # Whether one store in a row hit it or several: it holds anything, or what it held before all.
+                    while index and isinstance(history[index - 1], Maybe):
+                        index -= 1
                     before = self._initial(region, offset, history[:index])
                     return self._perhaps(maybe, region, offset, before)
                 case Fork(condition, then, otherwise):
@@ -135,6 +138,9 @@ class Memory:
 
     def _perhaps(self, maybe: Maybe, region: RegionId, offset: int, before: Term) -> Term:
         """What a word holds if a store may have hit it: anything, or what it held before."""
+        earlier = self.layout.symbols.of(before)
+        if earlier is not None and earlier.otherwise is not None:
+            before = earlier.otherwise
         return self.layout.symbols.make(
             f"{maybe.name}:{self.layout.name(region, offset)}",
             64,
