@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   proved
+# ORIGIN:   Linux arch/x86/include/asm/alternative.h (pattern): several entries for one site
+
+// Two entries with one feature: what the first one writes never runs.
+
+#include "patch.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	begin_tests
+	need_rcx_is_rip	slow
+	movq	%rcx, %rax
+	patch_twice	"shlq $16, %rax; sarq $16, %rax", "shlq $7, %rax; sarq $7, %rax", feature_smap, "shlq $16, %rax; sarq $16, %rax", feature_smap
+	cmpq	%rcx, %rax
+	jne	slow
+	need_user_cs	slow
+	need_user_ss	slow
+	need_r11_is_rflags	slow
+	need_flags_clear	flag_RF | flag_TF, slow
+	leave_by_sysret
+slow:
+	leave_by_iret

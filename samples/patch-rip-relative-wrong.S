@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   violated canonical
+# ORIGIN:   Linux arch/x86/include/asm/alternative.h (pattern): RIP-relative operands count from their new place
+
+// The same with a limit that is too high; the word in front of it would do.
+
+#include "patch.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	need_all_but_canonical	slow
+	patch	"", "movq limit(%rip), %rax", feature_always
+	cmpq	%rax, %rcx
+	jae	slow
+trusted:
+	leave_by_sysret
+slow:
+	leave_by_iret
+
+	.section	.rodata, "a"
+	.quad	0x00007ffffffff000
+limit:
+	.quad	-1
