@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   proved
+# ORIGIN:   Linux arch/x86/entry/calling.h SWITCH_TO_USER_CR3: an alternative on X86_FEATURE_PTI (pattern)
+
+// Both exits switch to the user's page table where a feature says so.
+
+#include "patch.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	need_everything	slow
+	fill_all_but	rcx, r11
+	pushq	%rax
+	movq	%cr3, %rax
+	patch	"", "orq $0x1000, %rax; movq %rax, %cr3", feature_smap
+	popq	%rax
+	movq	at_rsp(%rsp), %rsp
+	swapgs
+	sysretq
+slow:
+	fill_all_but
+	pushq	%rax
+	movq	%cr3, %rax
+	patch	"", "orq $0x1000, %rax; movq %rax, %cr3", feature_smap
+	popq	%rax
+	addq	$at_rip, %rsp
+	swapgs
+	iretq

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   violated canonical on intel:la48 amd:la48
+# ORIGIN:   Linux arch/x86/include/asm/alternative.h (pattern): a site in a loop
+
+// With SMAP the four turns shift by twelve bits each, and one bit too many is gone.
+
+#include "patch.h"
+
+	.globl	exit_to_user
+exit_to_user:
+	need_all_but_canonical	slow
+	movq	%rcx, %rax
+	movl	$4, %edx
+9:
+	patch	"shrq $10, %rax", "shrq $12, %rax", feature_smap
+	decl	%edx
+	jnz	9b
+	shrq	$7, %rax
+	jnz	slow
+trusted:
+	leave_by_sysret
+slow:
+	leave_by_iret

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    exit_to_user
+# EXPECT:   inconclusive vacuous
+# ORIGIN:   Linux arch/x86/kernel/alternative.c apply_returns() (pattern), with no entry for the jump
+
+// The same without an entry in the table: the jump stays one.
+
+#include "patch.h"
+
+exit_to_user:
+	need_all_but_canonical	slow
+	call	upper_bits
+	testl	%eax, %eax
+	jnz	slow
+trusted:
+	leave_by_sysret
+slow:
+	leave_by_iret
+
+upper_bits:
+	movq	%rcx, %rax
+	shrq	$47, %rax
+1:
+	jmp.d32	__x86_return_thunk
+
+// What the file has for a thunk does not return.
+	.globl	__x86_return_thunk
+__x86_return_thunk:
+	xorl	%eax, %eax
+	ud2
