@@ -73,8 +73,14 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
     state = entry.state
     symbols = state.shared.layout.symbols
     effects = tuple(
-        _effect(one, state, model) if one.call else CallEffect(one.registers, (), one.rflags) for one in trace.imposed
+        _effect(one, state, model, trace.read) if one.call else CallEffect(one.registers, (), one.rflags)
+        for one in trace.imposed
     )
+    entry_words = [
+        symbol
+        for symbol in symbols
+        if symbol.place is not None and not symbol.call and symbol.kind in ("frame", "memory")
+    ]
     values = {name: model.value(state.system[name]) for name in state.system}
     return ReplayRequest(
         entry=state.address,
@@ -87,17 +93,34 @@ def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
         cr3=values["cr3"],
         cr4=values["cr4"],
         msrs=tuple((number, values[name]) for number, name in TRACKED.items() if name not in _BASES),
-        memory=tuple(
-            _word(symbol, model)
-            for symbol in symbols
-            if symbol.place is not None and not symbol.call and symbol.kind in ("frame", "memory")
-        ),
+        memory=_memory(trace.read, entry_words, model),
         calls=effects,
         havoc_calls=frozenset(one.address for one in trace.imposed),
         flag_patches=_patches(symbols, model, trace.places),
         max_instructions=len(trace.addresses) + 64,
         read_back=tuple((model.value(address), 8) for _, address, _ in state.shared.frame_slots),
     )
+
+
+def _memory(read: set[str], symbols: Iterable[Symbol], model: Model) -> tuple[MemoryWord, ...]:
+    """What memory holds by these symbols, in words of at most 8 bytes.
+
+    Two symbols may be one place in this machine, through pointers that are equal in it only. The
+    one that was ``read`` on its path says what is there.
+    """
+    content: dict[int, int] = {}
+    for symbol in sorted(symbols, key=lambda symbol: symbol.name in read):
+        word = _word(symbol, model)
+        for index in range(word.size):
+            content[word.address + index & (1 << 64) - 1] = word.value >> 8 * index & 0xFF
+    words: list[MemoryWord] = []
+    for address, byte in sorted(content.items()):
+        last = words[-1] if words else None
+        if last is not None and last.size < 8 and address == last.address + last.size:
+            words[-1] = MemoryWord(last.address, last.value | byte << 8 * last.size, last.size + 1)
+        else:
+            words.append(MemoryWord(address, byte, 1))
+    return tuple(words)
 
 
 def _word(symbol: Symbol, model: Model) -> MemoryWord:
@@ -107,17 +130,17 @@ def _word(symbol: Symbol, model: Model) -> MemoryWord:
     return MemoryWord((base + symbol.place.offset) & ((1 << 64) - 1), model.value(symbol.term), 8)
 
 
-def _effect(one: Imposed, state: State, model: Model) -> CallEffect:
+def _effect(one: Imposed, state: State, model: Model, read: set[str]) -> CallEffect:
     registers: list[tuple[str, int]] = []
-    memory: list[MemoryWord] = []
+    words: list[Symbol] = []
     for symbol in state.shared.layout.symbols:
         if symbol.call != one.call:
             continue
         if symbol.place is not None:
-            memory.append(_word(symbol, model))
+            words.append(symbol)
         elif symbol.register in GPRS:
             registers.append((symbol.register, model.value(symbol.term)))
-    return CallEffect(tuple(registers), tuple(memory), one.rflags)
+    return CallEffect(tuple(registers), _memory(read, words, model), one.rflags)
 
 
 def _rflags(state: State, model: Model) -> int:

@@ -115,9 +115,11 @@ def concrete_machine(
     """
     entry, solver = setting.entry, setting.solver
     registry = entry.state.shared.layout.symbols
-    premises = [config_condition(entry, config), *exactness(registry, [*setting.constraints, *query]), *_links(entry)]
+    wishes = _wishes(entry)
+    matters = [*setting.constraints, *query, *(eq(term, as_term(value, 64)) for term, value in wishes)]
+    premises = [config_condition(entry, config), *exactness(registry, matters), *_links(entry)]
     premises += [eq(symbol.term, one.value) for one in known if (symbol := registry.find(one.name)) is not None]
-    placed = place(solver, [*premises, *query], _wishes(entry))
+    placed = place(solver, [*premises, *query], wishes)
     symbols = _variables(entry, [*setting.constraints, *premises, *query])
     values = least(solver, [*premises, *placed, *query], symbols)
     if values is None:

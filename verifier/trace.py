@@ -38,11 +38,15 @@ class Imposed:
 
 @dataclass(slots=True)
 class Trace:
-    """What one machine did: steps for the reader, instruction addresses and imposed results for the replay."""
+    """What one machine did: steps for the reader, instruction addresses and imposed results for the replay.
+
+    ``read`` has the names of the memory words that were read as they were at the entry.
+    """
 
     steps: list[Step] = field(default_factory=list)
     addresses: list[int] = field(default_factory=list)
     places: set[int] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
     imposed: list[Imposed] = field(default_factory=list)
     leaf: Leaf | None = None
 
@@ -80,11 +84,11 @@ def follow(
     if contract is not None:
         explorer.no_return, explorer.helpers = frozenset(contract.no_return), frozenset(contract.helpers)
     layout = entry.state.shared.layout
-    layout.evaluate = model.value
+    layout.evaluate, layout.noted = model.value, trace.read
     try:
         found = explorer.run(entry.state.copy())
     finally:
-        layout.evaluate = None
+        layout.evaluate, layout.noted = None, None
     if len(found.leaves) == 1:
         trace.leaf = found.leaves[0]
     return trace

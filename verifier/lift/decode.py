@@ -119,10 +119,10 @@ class Decoded:
 
     @property
     def wanders(self) -> bool:
-        """Whether its bytes do not say where execution goes on: an indirect jump, or a rejected transfer."""
+        """Whether its bytes do not say where execution goes on: an indirect jump, a return, a rejected transfer."""
         if self.kind == "rejected":
             return self.transfers
-        return self.mnemonic == "jmp" and not isinstance(self.operands[0], ImmediateOperand)
+        return self.mnemonic == "ret" or (self.mnemonic == "jmp" and not isinstance(self.operands[0], ImmediateOperand))
 
     @property
     def repeated(self) -> bool:

@@ -110,15 +110,9 @@ class Memory:
         for index in range(len(history) - 1, -1, -1):
             match history[index]:
                 case Havoc(call, origin):
-                    return symbols.make(
-                        f"{call}:{name}",
-                        64,
-                        "havoc",
-                        key=("call", call, region, offset),
-                        origin=origin,
-                        place=place,
-                        call=call,
-                    )
+                    key = ("call", call, region, offset)
+                    named = f"{call}:{name}"
+                    return self._noted(symbols.make(named, 64, "havoc", key=key, origin=origin, place=place, call=call))
                 case Maybe() as maybe if maybe.applies(region, offset):
                     # Whether one store in a row hit it or several: it holds anything, or what it held before all.
                     while index and isinstance(history[index - 1], Maybe):
@@ -134,7 +128,12 @@ class Memory:
         kind: Literal["frame", "memory"] = (
             "frame" if region.kind == "frame-stack" and name.startswith("frame.") else "memory"
         )
-        return symbols.make(name, 64, kind, key=("entry", region, offset), place=place)
+        return self._noted(symbols.make(name, 64, kind, key=("entry", region, offset), place=place))
+
+    def _noted(self, term: Term) -> Term:
+        if self.layout.noted is not None:
+            self.layout.noted.update(term.variables)
+        return term
 
     def _perhaps(self, maybe: Maybe, region: RegionId, offset: int, before: Term) -> Term:
         """What a word holds if a store may have hit it: anything, or what it held before."""

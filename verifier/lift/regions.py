@@ -119,7 +119,8 @@ class Layout:
     be a stack after it was used as an unknown pointer: the exploration is then
     repeated, knowing it. ``residues`` has known roots
     with a size, a power of 2, and their remainder by it; ``bound`` gives a small upper bound of a 64-bit term, or None;
-    ``evaluate`` its value, where a single machine is followed: pointers with one value are one there.
+    ``evaluate`` its value, where a single machine is followed: pointers with one value are one there,
+    and ``noted`` takes the names of the words read.
     """
 
     image: Image
@@ -137,6 +138,7 @@ class Layout:
     residues: dict[int, tuple[int, int]] = field(default_factory=dict)
     bound: Callable[[Term], int | None] = lambda _: None
     evaluate: Callable[[Term], int] | None = None
+    noted: set[str] | None = None
 
     def is_constant(self, address: int, size: int) -> bool:
         """Whether these bytes are read-only data of the image."""

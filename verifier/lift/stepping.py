@@ -108,7 +108,8 @@ class Stepper:
         """A problem leaf, unless no machine gets there."""
         if self.choose is None and self.solver.check(*state.path) == "unsat":
             return
-        if not self._matters(state):
+        # Only what falls through can be set aside: of all else it is not known where it leads.
+        if code == "unsupported-instruction" and not self._matters(state):
             self._leaf("aside", text, state, decoded)
             return
         self._leaf("problem", code, state, decoded, Reason(code, text, remedy, state.shared.locate(decoded)))

@@ -152,15 +152,16 @@ def _release(state: State, before: int, now: int) -> None:
 
 
 def loaded_from(term: Term, layout: Layout) -> tuple[Symbol, ...]:
-    """The memory words that a term is put together from, byte for byte; empty if it is anything else."""
+    """The memory words that a term is put together from, byte for byte or case by case; empty for anything else."""
     match term.op:
         case "BVS":
             symbol = layout.symbols.of(term)
             return (symbol,) if symbol is not None and symbol.place is not None else ()
         case "Extract":
             return loaded_from(term.args[2], layout)
-        case "Concat":
-            parts = [loaded_from(part, layout) for part in term.args]
+        case "Concat" | "If":
+            values = term.args[1:] if term.op == "If" else term.args
+            parts = [loaded_from(part, layout) for part in values]
             return tuple(word for part in parts for word in part) if all(parts) else ()
         case _:
             return ()
