@@ -305,7 +305,9 @@ def _explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | 
         explorer.watch = guard_edges
         explorer.follow = follow
         explorer.no_return, explorer.helpers = frozenset(task.contract.no_return), frozenset(task.contract.helpers)
-        explorer.goals = frozenset((*JUDGED, "iretq") if task.check_iret else JUDGED)
+        # The IRET exits matter where they are judged, and where they are what is compared with.
+        also = task.check_iret or task.auto or task.contract.cr3.value == "iret-exit"
+        explorer.goals = frozenset((*JUDGED, "iretq") if also else JUDGED)
         found = explorer.run(entry.state.copy())
         if not layout.promoted:
             return explorer, found

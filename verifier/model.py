@@ -167,6 +167,8 @@ def variant_of(place: int) -> int:
 
 RETURN = b"\xc3"
 """RET (SDM vol. 2B)."""
+RETURN_SIZE = 5
+"""The size in bytes of the jump that it is written over."""
 
 
 class _Index:
@@ -231,6 +233,11 @@ class Image:
         return self._index.externals.get(address)
 
     @property
+    def is_patched(self) -> bool:
+        """Whether something may write over the code in the file before it runs."""
+        return self.linked or bool(self.patches) or bool(self.returns)
+
+    @property
     def externals(self) -> tuple[Symbol, ...]:
         """The undefined symbols."""
         if self._index.external_list is None:
@@ -269,6 +276,13 @@ class Image:
             return None
         site = self.patches[index]
         return site if address < site.address + site.size else None
+
+    def rewritten(self, start: int, end: int) -> bool:
+        """Whether boot code may write over some byte from ``start`` up to ``end``."""
+        index = bisect_right(self.patches, end - 1, key=lambda site: site.address) - 1
+        if index >= 0 and self.patches[index].address + self.patches[index].size > start:
+            return True
+        return bool(self.returns) and any(address in self.returns for address in range(start - RETURN_SIZE + 1, end))
 
     def places(self, address: int, origin: int | None = None) -> tuple[int, ...]:
         """The places that control may reach by going to ``address`` from the place ``origin``.

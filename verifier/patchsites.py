@@ -138,7 +138,18 @@ def apart(memory: Memory, drafts: Iterable[PatchSite], entries: tuple[Entry, ...
             if result[index].address >= end:
                 break
             result[index] = _unknown(memory, result[index], "this code is itself the replacement of other code")
-    return tuple(site for site in result if site.choices)
+    sources = [(site.address, site.address + site.size) for site in result]
+    return tuple(_settled(memory, site, sources) for site in result if site.choices)
+
+
+def _settled(memory: Memory, site: PatchSite, sites: list[tuple[int, int]]) -> PatchSite:
+    """The site; its code is not known if what is written there is itself written over first, or later."""
+    for choice in site.choices:
+        if choice.source_size:
+            index = bisect_right(sites, (choice.source + choice.source_size - 1, 1 << 64)) - 1
+            if index >= 0 and sites[index][1] > choice.source:
+                return _unknown(memory, site, "its replacement is patched as well")
+    return site
 
 
 def _unknown(memory: Memory, site: PatchSite, problem: str) -> PatchSite:

@@ -125,6 +125,11 @@ class Decoded:
         return self.mnemonic == "ret" or (self.mnemonic == "jmp" and not isinstance(self.operands[0], ImmediateOperand))
 
     @property
+    def resumes(self) -> bool:
+        """Whether it is an undefined instruction, which a kernel may use for what its handler comes back from."""
+        return self.mnemonic in ("ud2", "ud1")
+
+    @property
     def repeated(self) -> bool:
         """Whether it is a string instruction with a REP prefix, which loops by itself."""
         return self.mnemonic in _REPEATABLE and (self.encoding.has(0xF3) or self.encoding.has(0xF2))

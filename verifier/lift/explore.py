@@ -74,7 +74,8 @@ class Explorer(Control):
 
     def _matters(self, state: State) -> bool:
         """Whether some path from here may reach an exit that is asked about."""
-        if self._leading is None or self.goals is None:
+        known = self._leading is not None and self.goals is not None and state.place in self.order.successors
+        if not known or self._leading is None or state.window is not None:
             return True
         returns = (place for back in state.calls for place in self.image.places(back))
         return state.place in self._leading or any(place in self._leading for place in returns)
@@ -154,6 +155,10 @@ class Explorer(Control):
             text = f"the loop through here goes round more than {bounds.visits} times"
             self._problem(state, decoded, "loop-bound", text, "give the loop a smaller constant trip count")
             return
+        if self._torn(state.place, decoded):
+            text = f"{decoded.text}: boot code writes over a part of it"
+            self._problem(state, decoded, "patched-code", text, "report this construct")
+            return
         match decoded.kind:
             case "rejected":
                 text = f"{decoded.text}: {decoded.problem}"
@@ -162,12 +167,22 @@ class Explorer(Control):
                 self._problem(state, decoded, code, text, remedy)
             case "exit":
                 self._exit(state, decoded)
-            case "trap" if decoded.address in self.image.resumes and state.window is None:
+            case "trap" if decoded.resumes and decoded.address in self.image.resumes and state.window is None:
                 self._resume(state, decoded)
             case "trap":
                 self._trap(state, decoded)
             case _:
                 self._execute(state, decoded)
+
+    def _torn(self, place: int, decoded: Decoded) -> bool:
+        """Whether a patch site or a rewritten return begins or ends inside the instruction."""
+        image, start, end = self.image, decoded.address, decoded.next
+        if not image.patches and not image.returns:
+            return False
+        site = image.patch_at(start)
+        if site is not None:
+            return image.rewritten(site.address + site.size, end) if end > site.address + site.size else False
+        return start not in image.returns and image.rewritten(start, end)
 
     def _loop(self, state: State) -> State | None:
         """Deal with loops at this address; the state to go on with, or None if this one goes no further."""

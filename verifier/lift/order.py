@@ -69,7 +69,7 @@ class Order:
         return tuple(target for address in found for target in self._image.places(address, place))
 
     def _addresses(self, decoded: Decoded) -> tuple[int, ...]:
-        if decoded.address in self._image.resumes:
+        if decoded.resumes and decoded.address in self._image.resumes:
             return (decoded.next,)
         if decoded.kind in ("exit", "trap"):
             return ()
