@@ -40,7 +40,7 @@ def test_ctrl_c_reports_what_is_known_and_ends_with_130(
             raise KeyboardInterrupt
         original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("verifier.pipeline.judge_entry", interrupted)
+    monkeypatch.setattr("verifier.judge.judge_entry", interrupted)
     sample = str(SAMPLES / "two-sites.S")
     status = main([sample, "--entry", "exit_to_user", "--entry", "exit_to_user", "--format", "json"])
     output = capsys.readouterr().out
@@ -114,9 +114,12 @@ def test_independent_tests_join(tmp_path: Path, count: int) -> None:
     assert statistics["instructions"] <= 60 + 4 * count
 
 
-def test_code_that_is_patched_at_boot_is_an_assumption() -> None:
-    """A file with a table of patch sites says that it was judged unpatched; a file without one does not."""
-    patched = {one.id for one in verify(SAMPLES / "data-patch-table.S", Options()).assumptions}
+def test_a_table_of_patched_code_that_cannot_be_read_is_an_assumption(tmp_path: Path) -> None:
+    """A file whose table of patch sites has no known form says that it was judged unpatched; others do not."""
+    code = "\tneed_everything slow\n\tleave_by_sysret\nslow:\n\tleave_by_iret\n"
+    table = '\t.section .altinstructions, "a"\n\t.fill 15, 1, 0xff'
+    damaged = {one.id for one in verify(write(tmp_path, code + table), Options()).assumptions}
+    read = {one.id for one in verify(SAMPLES / "data-patch-table.S", Options()).assumptions}
     plain = {one.id for one in verify(SAMPLES / "linux-full-exit.S", Options()).assumptions}
-    assert "unpatched-sites" in patched
-    assert "unpatched-sites" not in plain
+    assert "unpatched-sites" in damaged
+    assert "unpatched-sites" not in read | plain
