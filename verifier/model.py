@@ -192,7 +192,8 @@ class Image:
     sorted by address. ``linked``: the input is an executable, so it is the
     whole program and calls in it are followed only where they decide something.
     ``returns`` are branches to a return thunk that boot code makes RET, or a branch to another
-    such thunk: each counts as RET. ``resumes`` are UD2s whose handler goes on behind them.
+    such thunk: each counts as RET. ``resumes`` are UD2s whose handler goes on behind them,
+    ``opaque`` calls and jumps that running code sends elsewhere: their targets in the file mean nothing.
     """
 
     path: str
@@ -206,6 +207,7 @@ class Image:
     linked: bool = False
     returns: frozenset[int] = frozenset()
     resumes: frozenset[int] = frozenset()
+    opaque: frozenset[int] = frozenset()
     _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def section_at(self, address: int) -> Section | None:
@@ -231,11 +233,6 @@ class Image:
                 if symbol.section is None:
                     self._index.externals.setdefault(symbol.address, symbol)
         return self._index.externals.get(address)
-
-    @property
-    def is_patched(self) -> bool:
-        """Whether something may write over the code in the file before it runs."""
-        return self.linked or bool(self.patches) or bool(self.returns)
 
     @property
     def externals(self) -> tuple[Symbol, ...]:

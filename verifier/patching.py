@@ -109,6 +109,11 @@ def with_patches(image: Image, tables: PatchTables | None, version: str) -> Patc
     if direct:
         residual.insert(0, Residual("alternatives", spec.assume_calls, sites=direct))
     used = {choice.switch for site in patches for choice in site.choices}
+    kinds = {sites.kind for sites in tables.sites if sites.means == "opaque"}
+    opaque = frozenset(
+        address for left in residual if left.kind in kinds for table, fields in left.tables
+        for address in _addresses(table, fields)
+    )  # fmt: skip
     resumes, unread = resuming(image, memory, tables)
     return Patching(
         replace(
@@ -117,6 +122,7 @@ def with_patches(image: Image, tables: PatchTables | None, version: str) -> Patc
             switches=tuple(switch for name, switch in switches.items() if name in used),
             returns=returns,
             resumes=resumes,
+            opaque=opaque,
         ),
         tuple(residual),
         tuple(dict.fromkeys([*notes, *missing, *unread])),

@@ -260,7 +260,7 @@ def _sites(table: Table, kind: str) -> Sites:
     source = table.text("source", "where this patching is done")
     assume = _optional(table, "assume")
     reason = source if assume else table.text("harmless", "why")
-    means = table.choice("means", ("patched", "return"), default="patched")
+    means = table.choice("means", ("patched", "return", "opaque"), default="patched")
     if means == "return" and (not assume or fields.format != "<i"):
         raise table.fail('"return" needs fields = "site:4", and assume', "means")
     trampoline = b"".join(_codes(table, "trampoline"))

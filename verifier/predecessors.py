@@ -94,7 +94,7 @@ class Predecessors:
     def _falls(self, decoded: Decoded) -> bool:
         """Whether control may go on behind the instruction; a trap ends a path, as it does for the lifter."""
         if decoded.kind == "trap":
-            return decoded.address in self._image.resumes
+            return decoded.mnemonic == "hlt" or decoded.address in self._image.resumes
         return decoded.kind != "exit" and not _NEVER_FALL.fullmatch(decoded.mnemonic)
 
     def _falling(self, address: int) -> Iterator[Predecessor]:

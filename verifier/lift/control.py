@@ -91,6 +91,9 @@ class Control(Stepper):
             state.shared.assumptions.add("calls-end")
             self._leaf("trap", "a call that does not return", state, decoded)
             return
+        if decoded.address in self.image.opaque and successor.jump != "return" and target != decoded.next:
+            self._elsewhere(before, successor, state, decoded)
+            return
         match successor.jump:
             case "call" if inside and target != decoded.next and not self.follows(target):
                 named = self.image.symbol_before(target)
@@ -119,6 +122,16 @@ class Control(Stepper):
             self._problem(state, decoded, "unresolved-jump", text, "include that code, or make it an external symbol")
         else:
             self._arrive(before, state, target, decoded, _note(successor, decoded, target))
+
+    def _elsewhere(self, before: State, successor: vex.Successor, state: State, decoded: Decoded) -> None:
+        """A call or a jump to a function that is chosen while the kernel runs."""
+        if successor.jump == "call":
+            self._havoc(before, state, f"*{decoded.text.rsplit(' ', 1)[-1]}", decoded)
+        elif state.calls:
+            self._tail_call(before, state, f"*{decoded.text.rsplit(' ', 1)[-1]}", decoded)
+        else:
+            state.shared.assumptions.add("leaves-analysed-code")
+            self._leaf("external", decoded.text, state, decoded)
 
     def _ends(self, target: int) -> bool:
         """Whether the function at ``target`` is one that the contract says does not return."""

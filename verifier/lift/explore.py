@@ -70,7 +70,9 @@ class Explorer(Control):
         decoded = self.decode(place)
         if decoded.kind == "exit":
             return self.goals is None or decoded.mnemonic in self.goals
-        return decoded.wanders
+        site = self.image.patch_at(decoded.address)
+        unknown = site is not None and any(choice.problem for choice in site.choices)
+        return decoded.wanders or unknown or decoded.address in self.image.opaque
 
     def _matters(self, state: State) -> bool:
         """Whether some path from here may reach an exit that is asked about."""

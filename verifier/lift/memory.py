@@ -155,7 +155,7 @@ class Memory:
         section = image.section_at(address)
         open_fields = any(not found.applied for found in image.relocations_in(address, size))
         # Code that is read as data: boot code may have written there.
-        open_fields = open_fields or (section is not None and section.executable and image.is_patched)
+        open_fields = open_fields or image.rewritten(address, address + size)
         start = address - (section.address if section is not None else 0)
         if section is None or open_fields or start + size > len(section.data):
             name = f"{self.layout.name(region, address)}/{size}"

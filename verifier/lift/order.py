@@ -71,6 +71,8 @@ class Order:
     def _addresses(self, decoded: Decoded) -> tuple[int, ...]:
         if decoded.resumes and decoded.address in self._image.resumes:
             return (decoded.next,)
+        if decoded.mnemonic == "hlt":
+            return (decoded.next,)  # an interrupt makes the code behind it run
         if decoded.kind in ("exit", "trap"):
             return ()
         if decoded.kind == "rejected":
@@ -83,10 +85,14 @@ class Order:
         )
         inside = tuple(target for target in direct if self._image.code_at(target, 1))
         match decoded.mnemonic:
+            case "jmp" if decoded.address in self._image.opaque:
+                return ()
             case "jmp":
                 return inside
             case "ret":
                 return ()
+            case "call" if decoded.address in self._image.opaque:
+                return (decoded.next,)
             case "call":
                 return (*(target for target in inside if self._follows(target)), decoded.next)
             case name if name in CONDITIONAL_JUMPS or name == "jrcxz":

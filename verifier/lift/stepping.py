@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from verifier.lift import corrections, vex, window
-from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, decode
+from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, RegisterOperand, decode
 from verifier.lift.leaves import Bounds, Choose, Exploration, Leaf, LeafKind, Observe
 from verifier.lift.state import State, Trap
 from verifier.model import Defect, Image, Reason, Relocation, address_of, variant_of
@@ -19,6 +19,29 @@ MAX_CASES = 16
 
 INDEX_LIMITS = (0xFF, 0xFFF)
 """Bounds in bytes that are tried for an index into a known area."""
+
+
+SHORT_CALLEE = 128
+"""So many instructions of a callee are looked at for what no compiled function does."""
+
+_SYSTEM = frozenset({"swapgs", "wrgsbase", "wrmsr", "mov-to-cr", "popfq"})
+
+
+def _loads_rsp(decoded: Decoded) -> bool:
+    """Whether it gives RSP a value other than what a compiled prologue or epilogue does."""
+    if not decoded.operands or not isinstance(decoded.operands[0], RegisterOperand):
+        return False
+    if decoded.operands[0].register != "rsp" or decoded.mnemonic in ("push", "cmp", "test"):
+        return False
+    match decoded.mnemonic, decoded.operands[1:]:
+        case (("add" | "sub" | "and"), (ImmediateOperand() | RegisterOperand(),)):
+            return decoded.mnemonic == "add" and isinstance(decoded.operands[1], RegisterOperand)
+        case "mov", (RegisterOperand(register="rbp"),):
+            return False
+        case "lea", (MemoryOperand(base="rsp" | "rbp" | "r10", index=""),):
+            return False
+        case _:
+            return True
 
 
 class Stepper:
@@ -51,10 +74,42 @@ class Stepper:
         self.helpers: frozenset[str] = frozenset()
         self._switches = {switch.id: switch for switch in image.switches}
         self._decoded: dict[int, Decoded] = {}
+        self._system_code: dict[int, bool] = {}
 
     def follows(self, target: int) -> bool:
         """Whether a direct call to code of the image at ``target`` is followed."""
-        return self.follow is None or target in self.follow
+        return self.follow is None or target in self.follow or self._is_system_code(target)
+
+    def _is_system_code(self, target: int) -> bool:
+        """Whether a callee does what no compiled function does: what the ABI says of calls is not true of it.
+
+        It switches GS, CR3 or another MSR than by the kernel's own accessors, loads RSP, or leaves by an exit.
+        Looked at is the straight code of a short function up to its first return, without its callees.
+        """
+        if target not in self._system_code:
+            self._system_code[target] = self._leaves_the_abi(target)
+        return self._system_code[target]
+
+    def _leaves_the_abi(self, target: int) -> bool:
+        seen: set[int] = set()
+        todo = list(self.image.places(target))
+        while todo:
+            place = todo.pop()
+            if place in seen:
+                continue
+            if len(seen) == SHORT_CALLEE:
+                return False
+            seen.add(place)
+            decoded = self.decode(place)
+            if decoded.kind == "exit" or decoded.mnemonic in _SYSTEM or _loads_rsp(decoded):
+                return True
+            if decoded.kind in ("rejected", "trap") or decoded.mnemonic == "ret":
+                continue
+            ahead = [] if decoded.mnemonic == "jmp" else [decoded.next]
+            if decoded.mnemonic in BRANCHES - {"call"}:
+                ahead += [operand.value for operand in decoded.operands if isinstance(operand, ImmediateOperand)]
+            todo += [other for address in ahead for other in self.image.places(address, place)]
+        return False
 
     def decode(self, place: int) -> Decoded:
         """The instruction at a place, decoded once."""
