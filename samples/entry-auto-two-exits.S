@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# CONTRACT: linux
+# ENTRY:    auto
+# EXPECT:   proved
+# ORIGIN:   the ways to each exit are found, nobody names the entry (Allen, Control Flow Analysis, 1970: predecessors)
+
+// Two exits, each with a way of its own.
+
+#include "exit.h"
+
+	.globl	system_call
+system_call:
+	swapgs
+	movq	%rsp, %gs:0x40
+	movq	%gs:0x48, %rsp
+	pushq	$sel_user_stack
+	pushq	%gs:0x40
+	pushq	%r11
+	pushq	$sel_user_code
+	pushq	%rcx
+	pushq	%rax
+	pushq	%rdi
+	pushq	%rsi
+	pushq	%rdx
+	pushq	%rcx
+	pushq	%rax
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	movq	%rsp, %rdi
+	call	work // not in this file
+	testl	%eax, %eax
+	jz	other
+	need_everything	slow
+	leave_by_sysret
+other:
+	need_everything	slow
+	leave_by_sysret
+slow:
+	leave_by_iret
