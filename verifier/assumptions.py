@@ -87,6 +87,11 @@ _OURS: dict[str, tuple[str, str]] = {
         "The helpers that the contract lists keep memory and every register but RAX, RCX, RDX and the flags.",
         "the contract, [calls] helpers",
     ),
+    "entry-found": (
+        "At the entries that were found, where the code has just pushed a frame of the contract's size, the state is "
+        "as the contract says: the right values were pushed, and GS, interrupts, flags and the live registers fit.",
+        "the entry code in front of them; nobody named these entries",
+    ),
     "own-stack": (
         "Inside a callee that is followed, a store with an unknown address does not hit what the analysed code "
         "pushed: return addresses, saved registers, spilled values.",

@@ -321,8 +321,8 @@ def clause(identifier: str) -> Clause | None:
     return next((found for found in (*CLAUSES, *IRET_CLAUSES) if found.id == identifier), None)
 
 
-FRAME_CLAUSES = frozenset({"rip", "rflags", "rf", "cs", "ss", "tf", "rsp"}) | {f"gpr.{name}" for name in GPRS}
-"""The clauses that compare with what an IRET exit would restore from a saved frame."""
+FRAME_CLAUSES = frozenset({"rf", "tf"})
+"""The clauses about what only an IRET exit would do with the saved RFLAGS."""
 
 
 def of_profile(profile: str) -> tuple[Clause, ...]:

@@ -25,6 +25,9 @@ from verifier.toml_table import Levels, Table, hexadecimal, one_line, parse_toml
 SLOT_BYTES = 8
 """Size of every frame slot: one quadword."""
 
+CPU_PUSHES = (40,)
+"""The five words that the CPU itself pushes for an interrupt (SDM vol. 3A, 6.14.2), in bytes."""
+
 MAX_FILE_BYTES = 64 * 1024
 """A contract file larger than this is refused."""
 
@@ -85,6 +88,7 @@ class Contract:
     the content of IA32_SYSENTER_CS, from which SYSEXIT derives CS and SS; None: the
     kernel does not use them, or the contract does not say.
     ``patch_tables`` names the description of the kernel's tables of code patching ("": there is none).
+    ``pushed`` are the bytes that may be on the stack already where entry code begins.
     ``no_return`` are functions that do not return, ``helpers`` such in assembly that keep memory and all
     registers but RAX, RCX and RDX; ``raw_entries`` are symbols at which the frame is not built.
     ``entry_symbols`` are where to start in a file that has them. ``site_contracts`` names the contract of
@@ -121,11 +125,17 @@ class Contract:
     site_contracts: tuple[tuple[str, str], ...] = ()
     stub_contract: str = ""
     raw_entries: tuple[str, ...] = ()
+    pushed: tuple[int, ...] = CPU_PUSHES
     no_return: tuple[str, ...] = ()
     helpers: tuple[str, ...] = ()
     has_reference: bool = True
     stack: Stack | None = None
     patch_tables: str = ""
+
+    @property
+    def frame_size(self) -> int:
+        """The bytes from the first slot to the end of the last."""
+        return self.slots[-1].offset + SLOT_BYTES - self.slots[0].offset if self.slots else 0
 
     def slot(self, name: str) -> Slot | None:
         """The frame slot of that name."""
@@ -186,7 +196,7 @@ def _levels() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
         ),
     )
     yield ("frame",), ("base", "offset", "slots", "reference", "stack_size", "stack_base")
-    yield ("sites",), ("entries", "raw", "stub", *EXIT_KINDS)
+    yield ("sites",), ("entries", "pushed", "raw", "stub", *EXIT_KINDS)
     yield ("registers",), ("default", *_RESTORED)
     yield ("selectors",), ("user_cs", "user_ss", "user32_cs")
     yield ("star",), ("base",)
@@ -280,6 +290,7 @@ def parse_contract(text: str, file: str) -> Contract:
         entry_symbols=_names(top, "sites", "entries"),
         site_contracts=tuple((kind, name) for kind in EXIT_KINDS for name in _names(top, "sites", kind)),
         raw_entries=_names(top, "sites", "raw"),
+        pushed=_pushed(top),
         no_return=_names(top, "calls", "no_return"),
         helpers=_names(top, "calls", "helpers"),
         stub_contract="".join(_names(top, "sites", "stub")[:1]),
@@ -370,6 +381,14 @@ def _names(top: Table, table: str, key: str) -> tuple[str, ...]:
     if table not in top.data or key not in top.child(table).data:
         return ()
     return tuple(top.child(table).text(key, "names, separated by spaces").split())
+
+
+def _pushed(top: Table) -> tuple[int, ...]:
+    """The numbers of bytes in [sites] pushed."""
+    words = _names(top, "sites", "pushed")
+    if not all(word.isdecimal() and int(word) <= MAX_OFFSET for word in words):
+        raise top.child("sites").fail("must be numbers of bytes, separated by spaces", "pushed")
+    return tuple(int(word) for word in words) or CPU_PUSHES
 
 
 def _patch_tables(top: Table) -> str:

@@ -73,6 +73,51 @@ def automatic(image: Image, site: int, predecessors: Predecessors | None = None)
     return Entries(site, nearest, _ordered((*complete, *(start for start in nearest if start.kind == "function"))), ())
 
 
+def frame_misfit(start: int, size: int, pushed: tuple[int, ...], predecessors: Predecessors, image: Image) -> str:
+    """Why the code in front of ``start`` does not build a frame of ``size`` bytes; "" if it does, on every way.
+
+    Counted back to the instruction that loads RSP as a whole, or to the start of a function, at
+    which the CPU or a hypervisor has pushed one of ``pushed`` bytes.
+    """
+    known: dict[int, int] = dict.fromkeys(image.places(start), 0)
+    waiting = list(known)
+    while waiting:
+        place = waiting.pop()
+        if len(known) > MOST:
+            return f"more than {MOST} instructions lead to it"
+        try:
+            found = [one for one in predecessors.of(place) if one.how != "calls"]
+        except Unclear as problem:
+            return str(problem)
+        if not found and size - known[place] not in pushed:
+            return f"from {address_of(place):#x} on {known[place]} bytes are pushed, and the frame has {size}"
+        for predecessor in found:
+            decoded = predecessors.decoded(predecessor.place)
+            counted = known[place]
+            match _effect(decoded):
+                case "push":
+                    counted += 8
+                case "pop":
+                    counted -= 8
+                case "down" if decoded.mnemonic == "mov":
+                    if counted != size:
+                        return f"{counted} bytes are pushed behind {decoded.address:#x}, and the frame has {size}"
+                    continue
+                case "down" if isinstance(decoded.operands[1], ImmediateOperand):
+                    value = decoded.operands[1].value
+                    counted += value if decoded.mnemonic == "sub" else (1 << 64) - value
+                case "none" if decoded.mnemonic != "call":
+                    pass
+                case _:
+                    return f"{decoded.text} at {decoded.address:#x}: what it does to the frame is not clear"
+            if predecessor.place not in known:
+                known[predecessor.place] = counted
+                waiting.append(predecessor.place)
+            elif known[predecessor.place] != counted:
+                return f"not every way to {decoded.address:#x} pushes the same"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Position:
     """In front of the instruction at ``place``, ``above`` bytes of stack that is popped later still being pushed."""

@@ -35,7 +35,7 @@ class Task:
     ``auto`` takes references from the file's own IRET exit; ``check_iret``
     judges the IRET exits as well. ``sites`` are the file's exits; ``only`` is
     the address of the one that is asked about, None: all. ``found``: nobody named
-    the entry. ``tentative``: there are others to try, so only a proof is of interest.
+    the entry.
     """
 
     image: Image
@@ -50,7 +50,6 @@ class Task:
     sites: tuple[Decoded, ...] = ()
     only: int | None = None
     found: bool = False
-    tentative: bool = False
     progress: Progress = SILENT
 
 
@@ -90,11 +89,6 @@ class Judgement:
         for name, count in part.statistics.items():
             self.statistics[name] += count
 
-    @property
-    def proved(self) -> bool:
-        """Whether every exit found is proved and nothing is open."""
-        return not self.reasons and bool(self.sites) and all(site.verdict == "proved" for site in self.sites)
-
 
 MAX_FOLLOWED = 24
 """So many callees of a linked program are followed because what they return decides a clause."""
@@ -117,42 +111,21 @@ def judge_entry(task: Task, start: Entrance, whole: Judgement) -> None:
 
 
 def judge_job(task: Task, job: Job, whole: Judgement) -> tuple[Way, ...]:
-    """Judge the entries of a job; gives those whose verdict counts.
-
-    Entries that were found are tried nearest first: a proof from any state there is a proof. Where
-    it does not succeed, what lies in front of them decides, and so only the entries further back count.
-    """
+    """Judge the entries of a job; gives those whose verdict counts."""
     if job.site is None:
         for way in job.ways:
             judge_entry(replace(task, contract=way.contract), way.entrance, whole)
         return job.ways
-    part = Judgement(whole.clock)
-    tried = job.ways
-    for ways in (job.ways, job.further):
-        if not ways:
-            continue
-        part, tried = Judgement(whole.clock), ways
-        more = ways is not job.further and bool(job.further)
-        for way in ways:
-            here = replace(task, contract=way.contract, only=job.site.address, found=True, tentative=more)
-            judge_entry(here, way.entrance, part)
-            if more and part.reasons:
-                break
-        if part.proved:
-            break
-    if not tried or not (part.proved or _frames_are_built(job, tried)):
-        why = job.problem or f"nothing in front of {tried[0].entrance.name} builds the contract's frame"
-        text = f"no entry of {job.site.mnemonic} at {job.site.address:#x} is known at which the contract holds: {why}"
+    whole.reached.add(job.site.address)
+    if not job.ways:
+        name = f"{job.site.mnemonic} at {job.site.address:#x}"
+        text = f"no entry of {name} is known at which the contract holds: {job.problem}"
         whole.reasons.append(Reason("entry-unknown", text, "name it with --entry", task.locate(job.site)))
-        whole.reached.add(job.site.address)
         return ()
-    whole.add(part)
-    return tried
-
-
-def _frames_are_built(job: Job, tried: tuple[Way, ...]) -> bool:
-    """Whether a verdict other than proved counts: the code in front of each entry completes the frame."""
-    return all(way.completes for way in tried)
+    for way in job.ways:
+        here = replace(task, contract=way.contract, only=job.site.address, found=True)
+        judge_entry(here, way.entrance, whole)
+    return job.ways
 
 
 def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[int] | None) -> frozenset[int]:
@@ -173,9 +146,6 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         if leaf.kind == "exit" and judged and wanted_here:
             by_site[leaf.decoded.address].append(leaf)
     problems = _problems(found, solver)
-    if problems and task.tentative:
-        whole.reasons += problems
-        return frozenset()
     if problems and follow is not None and len(follow) < MAX_FOLLOWED:
         wanted = pointing_callees(entry) - follow
         if wanted:
@@ -215,9 +185,6 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         )
         whole.statistics["solver queries"] += judge.statistics.queries
         whole.clock.lap("prove")
-        if task.tentative and any(answer.status in ("violated", "unknown") for answer in answers.answers):
-            whole.reasons.append(Reason("entry-unknown", "not proved from here", "start further back"))
-            return frozenset()
         if follow is not None or task.found:
             wanted, answers = _undecided(here, answers, follow)
             if wanted:

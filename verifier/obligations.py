@@ -40,9 +40,8 @@ def by_contract(state: State, entry: Entry, contract: Contract, cr3: Term) -> Re
     if not contract.has_reference:
         live, cs = entry.state.gprs, as_term(contract.user32_cs or contract.user_cs, 64)
         words = {"rip": live["rcx"], "rflags": live["r11"], "rsp": live["rsp"], "cs": cs}
-        return Reference(
-            {**words, "ss": as_term(contract.user_ss, 64)}, {name: None for name, _ in contract.registers}, cr3
-        )
+        kept = {name: live[name] if place == "entry" else None for name, place in contract.registers}
+        return Reference({**words, "ss": as_term(contract.user_ss, 64)}, kept, cr3)
     gprs: dict[str, Term | None] = {}
     for name, disposition in contract.registers:
         match disposition:

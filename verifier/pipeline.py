@@ -72,7 +72,7 @@ def examine(
     clock.lap("entries")
     whole.reasons += todo.reasons
     if todo.automatic:
-        whole.used.add("no-indirect-entry")
+        whole.used |= {"entry-found", "no-indirect-entry"}
     task = Task(
         image=image,
         contract=contract,

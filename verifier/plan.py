@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from verifier.boundaries import Boundaries
 from verifier.contract import Contract, load_contract
-from verifier.entries import Start, automatic
+from verifier.entries import Start, automatic, frame_misfit
 from verifier.lift.decode import Decoded
 from verifier.locations import named_place
 from verifier.model import Image, Reason, UserError
@@ -20,11 +20,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One entry with the contract that holds there. ``completes``: the code in front of it completes the frame."""
+    """One entry with the contract that holds there."""
 
     entrance: Entrance
     contract: Contract
-    completes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +31,11 @@ class Job:
     """Entries that are judged together.
 
     Without ``site`` they are the user's, and every exit that they reach is judged. With one they lead to
-    that exit alone: ``further`` are the entries to try where the first ones do not prove it, and ``problem``
-    says why there are none.
+    that exit alone; ``problem`` says why there are none.
     """
 
     ways: tuple[Way, ...]
     site: Decoded | None = None
-    further: tuple[Way, ...] = ()
     problem: str = ""
 
 
@@ -95,19 +92,33 @@ def _found(image: Image, sites: tuple[Decoded, ...], contract: Contract, boundar
     for site in sites:
         name = dict(contract.site_contracts).get(site.mnemonic)
         own = contract if name is None else load_contract(name)
-        stub = load_contract(own.stub_contract) if own.stub_contract else own
+        stub = load_contract(own.stub_contract) if own.stub_contract else None
         entries = automatic(image, site.address, predecessors)
-        ways, further = (
-            tuple(_way(image, start, stub if start.kind == "function" else own) for start in starts)
-            for starts in (entries.nearest, entries.complete)
-        )
-        problem = "; ".join(entries.problems)
-        jobs.append(Job(ways, site, further if further != ways else (), problem))
+        problem = "; ".join(entries.problems) or _misfit(image, entries.complete, own, stub, predecessors)
+        ways = () if problem else tuple(_way(image, start, own, stub) for start in entries.complete)
+        jobs.append(Job(ways, site, problem or "nothing leads to it"))
     return tuple(jobs)
 
 
-def _way(image: Image, start: Start, contract: Contract) -> Way:
-    return Way(Entrance(start.address, named_place(image, start.address)), contract, start.kind == "frame")
+def _misfit(
+    image: Image, starts: tuple[Start, ...], own: Contract, stub: Contract | None, predecessors: Predecessors
+) -> str:
+    """Why one of the starts is no entry of its contract; "" if all are."""
+    for start in starts:
+        name = named_place(image, start.address)
+        if start.kind == "function":
+            if stub is None:
+                return f"nothing in front of {name} builds the contract's frame"
+            continue
+        misfit = frame_misfit(start.address, own.frame_size, own.pushed, predecessors, image)
+        if misfit:
+            return f"the contract's frame is not what the code in front of {name} builds: {misfit}"
+    return ""
+
+
+def _way(image: Image, start: Start, own: Contract, stub: Contract | None) -> Way:
+    contract = own if start.kind != "function" or stub is None else stub
+    return Way(Entrance(start.address, named_place(image, start.address)), contract)
 
 
 def _undecided(address: int) -> Reason:

@@ -147,7 +147,7 @@ def _open_clauses(
     for clause in clauses:
         truths = [clause.holds(path.view) for path in paths]
         if not compared and clause.id in FRAME_CLAUSES:
-            text = "nothing was saved that IRET could restore: the exit gives back what SYSCALL itself left"
+            text = "there is no IRET exit: RFLAGS are those that SYSCALL saved"
             todo.append((clause, ("not-applicable", "", text)))
         elif clause.id == "cr3" and not cr3_known:
             text = "the file's IRET exits give no one value of CR3 to compare with"
