@@ -66,7 +66,7 @@ ASSUMPTION_SAMPLES = {
     "patched-calls": "call-patched", "patched-thunks": "return-site", "static-keys": "key-table-unread",
     "static-keys-constant": "key-both-arms", "traps-resume": "trap-warning-checked", "bug-table": "trap-table-unread",
     "calls-end": "call-no-return", "calls-helpers": "call-helper", "own-stack": "follow-store-before",
-    "no-indirect-entry": "entry-auto-call",
+    "no-indirect-entry": "entry-auto-call", "entry-found": "entry-auto-call",
 }  # fmt: skip
 """A sample whose report lists the assumption."""
 
