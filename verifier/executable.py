@@ -106,6 +106,11 @@ def read_executable(data: bytes) -> Executable:
     for part in loaded:
         if part.offset + part.file_size > len(data) or part.file_size > part.memory_size:
             raise BadObjectError(f"segment {part.index} ends beyond the end of the file, or is longer than its memory")
+    ordered = sorted(loaded, key=lambda part: part.address)
+    for first, second in pairwise(ordered):
+        if first.address + first.memory_size > second.address:
+            # Who loads the file copies one over the other.
+            raise BadObjectError(f"segments {first.index} and {second.index} overlap")
     named = _from_headers(headers, loaded)
     pieces = [*named, *_from_segments(data, named, loaded)]
     if len(pieces) > MAX_SECTIONS:
@@ -180,9 +185,14 @@ def _from_headers(headers: tuple[Header, ...], loaded: tuple[Segment, ...]) -> l
             start = header.address - home.address
             if header.offset != home.offset + start or start + header.size > home.file_size:
                 raise BadObjectError(f"section {header.name!r} and segment {home.index} disagree about its bytes")
+        executable = bool(header.flags & SHF_EXECINSTR)
+        if home is None and in_file and loaded:
+            if executable or any(
+                part.address < end and header.address < part.address + part.memory_size for part in loaded
+            ):
+                raise BadObjectError(f"section {header.name!r} is not, or not as a whole, in a segment that is loaded")
         name = header.name if header.name and header.name not in names else f"{header.name}[{header.index}]"
         names.add(name)
-        executable = bool(header.flags & SHF_EXECINSTR)
         # What no segment loads is filled by someone else.
         writable = bool(header.flags & SHF_WRITE) or home is None or bool(home.flags & PF_W)
         found.append(_Piece(name, header.address, header.size, header.offset, in_file, executable, writable))

@@ -137,14 +137,14 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     explorer, found = _explore(task, entry, solver, follow)
     whole.clock.lap("explore")
     shared = entry.state.shared
-    by_site: dict[int, list[Leaf]] = defaultdict(list)
+    by_site: dict[tuple[int, str], list[Leaf]] = defaultdict(list)
     for leaf in found.leaves:
         if leaf.decoded.kind == "exit":
             whole.reached.add(leaf.decoded.address)
         wanted_here = task.only is None or leaf.decoded.address == task.only or leaf.detail == "iretq"
         judged = leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")
         if leaf.kind == "exit" and judged and wanted_here:
-            by_site[leaf.decoded.address].append(leaf)
+            by_site[leaf.decoded.address, leaf.detail].append(leaf)
     problems = _problems(found, solver)
     if problems and follow is not None and len(follow) < MAX_FOLLOWED:
         wanted = pointing_callees(entry) - follow
@@ -157,9 +157,9 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
     setting = replace(setting, follow=follow)
     code = code_ranges(task.image, explorer.executed)
-    for number, address in enumerate(sorted(by_site), 1):
+    for number, where in enumerate(sorted(by_site), 1):
         task.progress.stage(f"proving from {start.name}, exit", number, len(by_site))
-        leaves = by_site[address]
+        leaves = by_site[where]
         here = setting
         if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
             arms = combined([of_arm(arm) for arm in iret_arms(explorer)], leaves, solver)

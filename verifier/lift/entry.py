@@ -69,7 +69,8 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
     if contract.gs.value == "user":
         user_gs, kernel_gs = kernel_gs, user_gs
     base = gprs[contract.base_register]
-    layout.add_root(base, "frame-stack", contract.base_register)
+    if contract.has_reference:
+        layout.add_root(base, "frame-stack", contract.base_register)
     if contract.base_register != "rsp":
         layout.add_root(gprs["rsp"], "stack", "rsp")
     layout.add_root(kernel_gs, "percpu", "gs")
@@ -86,6 +87,9 @@ def build(image: Image, contract: Contract, address: int, locate: Callable[[Deco
         address,
     )
     state.gprs, state.system = gprs, system
+    if not contract.has_reference:
+        # Nothing was saved because nothing was switched: RSP is the user's from the entry on.
+        state.window = base
     state.cc = opaque_cc()
     arithmetic = {name: symbols.make(f"rflags.{name.upper()}", 1, "machine") for name in ARITHMETIC}
     zero = as_term(0, 64)

@@ -223,6 +223,11 @@ class Layout:
                 return region
         return None
 
+    def on_stack(self, root: Term) -> bool:
+        """Whether a known stack is a part of an address, so that it may point anywhere into that."""
+        stacks = (region.root for region in self.known.values() if region.kind in ("frame-stack", "stack", "below"))
+        return any(root.variables & stack.variables for stack in stacks if stack is not None)
+
     def _parent(self, root: Term) -> tuple[RegionId | None, int]:
         """The known region that a root points into by an index with a small bound, and that bound."""
         if root.op != "__add__":

@@ -229,8 +229,9 @@ class State:
             self.trap_if(True, f"#PF: write to read-only memory ({region.key})")
 
     def _reach(self, address: Term) -> Reach:
-        """What a store at this address may hit if its region is unknown."""
-        if self.shared.layout.resolve(address)[0].kind != "unknown":
+        """What a store may hit if its region is unknown: anything, if a stack is a part of its address."""
+        region, _ = self.shared.layout.resolve(address)
+        if region.kind != "unknown" or (region.root is not None and self.shared.layout.on_stack(region.root)):
             return "all"
         if self.shared.stores_elsewhere:
             self.assume("contract-stores")
