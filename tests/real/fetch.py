@@ -88,10 +88,10 @@ def run(command: Sequence[str], cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def is_older(first: Package, second: Package) -> bool:
-    """Whether the first package's version is the lower one, as dpkg compares them."""
+def order(first: Package, second: Package) -> int:
+    """-1 if the first package's version is the lower one, as dpkg compares them, else 1."""
     command = ("dpkg", "--compare-versions", first.version, "lt", second.version)
-    return subprocess.run(command, check=False).returncode == 0
+    return -1 if subprocess.run(command, check=False).returncode == 0 else 1
 
 
 def newest(wanted: Wanted) -> Package:
@@ -106,7 +106,7 @@ def newest(wanted: Wanted) -> Package:
                 found.append(Package(fields["Package"], fields["Version"]))
     if not found:
         raise FetchError(f"apt knows no package {wanted.package}; its sources must have Debian 12 and the updates")
-    return max(found, key=cmp_to_key(lambda first, second: -1 if is_older(first, second) else 1))
+    return max(found, key=cmp_to_key(order))
 
 
 def unpack(archive: Path, pattern: str, directory: Path) -> Path:

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The fetched images, and runs of the command line on them that are measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DIRECTORY = "VERIFY_EXIT_IMAGES"
+"""The environment variable that names the directory which fetch.py filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealImage:
+    """An image and the package that it is from."""
+
+    name: str
+    package: str
+    version: str
+    path: Path
+
+
+@cache
+def images() -> dict[str, RealImage]:
+    """Every fetched image by its name. Raises KeyError or OSError if there are none: a run without them has failed."""
+    directory = Path(os.environ[DIRECTORY])
+    entries = json.loads((directory / "images.json").read_text(encoding="utf-8"))
+    return {
+        entry["name"]: RealImage(entry["name"], entry["package"], entry["version"], directory / entry["file"])
+        for entry in entries
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the command line: its exit status, its JSON report and its text, and what it took.
+
+    ``seconds`` is wall time, ``mebibytes`` the peak of its resident memory.
+    """
+
+    status: int
+    report: dict[str, Any]
+    text: str
+    seconds: float
+    mebibytes: float
+
+    @property
+    def sites(self) -> list[dict[str, Any]]:
+        """The sites of its report."""
+        found: list[dict[str, Any]] = self.report["sites"]
+        return found
+
+    def statistic(self, name: str) -> int:
+        """One number of the statistics."""
+        found = re.search(rf"\b{name} (\d+)", re.sub(r"\s+", " ", self.text))
+        return int(found[1]) if found else 0
+
+    @property
+    def variants(self) -> int:
+        """How many forms of patched places, apart from the file's own, the proofs covered."""
+        return len({(part["start"], part["sha256"]) for site in self.sites for part in site["code"] if part["variant"]})
+
+    @property
+    def patch_sites(self) -> int:
+        """How many patched places the proofs covered."""
+        return len({part["start"] for site in self.sites for part in site["code"] if part["variant"]})
+
+    def count(self, status: str) -> int:
+        """How many clauses of all sites ended like that; one that needs the vendor or the paging counts once."""
+        return sum(
+            len({clause["id"] for clause in site["clauses"] if clause["status"] == status}) for site in self.sites
+        )
+
+
+def verify(path: Path, arguments: Sequence[str] = (), timeout: int = 300) -> Run:
+    """Run the command line in a process of its own. Raises ValueError if it wrote no report."""
+    with tempfile.TemporaryDirectory(prefix="verify-exit-") as scratch:
+        report, text = Path(scratch, "report.json"), Path(scratch, "report.txt")
+        options = ("-v", "--timeout", str(timeout), "--format", "text", "--format", f"json={report}", *arguments)
+        with text.open("wb") as written:
+            began = time.monotonic()
+            child = subprocess.Popen(
+                (sys.executable, "-m", "verifier", *options, str(path)), stdout=written, stderr=subprocess.STDOUT
+            )
+            # wait4 gives this child's own use of memory, which getrusage does not.
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        return Run(
+            status=child.returncode,
+            report=json.loads(report.read_text(encoding="utf-8")),
+            text=text.read_text(encoding="utf-8"),
+            seconds=time.monotonic() - began,
+            mebibytes=usage.ru_maxrss / 1024,
+        )
