@@ -317,7 +317,12 @@ def build_parser() -> argparse.ArgumentParser:
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
         allow_abbrev=False,
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="an assembly file (.S, .s) or an object file")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="an assembly source (.S, .s), an object (.o), or a kernel image: vmlinux, vmlinuz, xen.gz, xen-syms",
+    )
     add_arguments(parser)
     output = parser.add_argument_group("output")
     output.add_argument(

@@ -186,11 +186,9 @@ def _from_headers(headers: tuple[Header, ...], loaded: tuple[Segment, ...]) -> l
             if header.offset != home.offset + start or start + header.size > home.file_size:
                 raise BadObjectError(f"section {header.name!r} and segment {home.index} disagree about its bytes")
         executable = bool(header.flags & SHF_EXECINSTR)
-        if home is None and in_file and loaded:
-            if executable or any(
-                part.address < end and header.address < part.address + part.memory_size for part in loaded
-            ):
-                raise BadObjectError(f"section {header.name!r} is not, or not as a whole, in a segment that is loaded")
+        partly = any(part.address < end and header.address < part.address + part.memory_size for part in loaded)
+        if home is None and in_file and loaded and (executable or partly):
+            raise BadObjectError(f"section {header.name!r} is not, or not as a whole, in a segment that is loaded")
         name = header.name if header.name and header.name not in names else f"{header.name}[{header.index}]"
         names.add(name)
         # What no segment loads is filled by someone else.

@@ -110,9 +110,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--entry",
         action="append",
         default=[],
-        metavar="SYMBOL|ADDRESS",
-        help="where execution starts; repeatable (default: the header line ENTRY, else the one global symbol "
-        "that reaches an exit instruction)",
+        metavar="PLACE",
+        help="where execution starts: SYMBOL, SYMBOL+OFFSET or an address; repeatable. 'auto' walks back from each exit "
+        "to where its frame is complete (default: the header line ENTRY, else the contract's own entries, else in an "
+        "image auto, in a source or object the one global symbol that reaches an exit)",
     )
     what.add_argument(
         "--contract",
@@ -138,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--symbols",
         metavar="FILE",
-        help="names for an image that has none: its System.map, or an ELF file of the same build with a symbol table",
+        help="names for an image that has none: its System.map, or an ELF file with symbols, of the same build",
     )
     source = parser.add_argument_group("preprocessor")
     source.add_argument(

@@ -21,10 +21,12 @@ INDEX_LIMITS = (0xFF, 0xFFF)
 """Bounds in bytes that are tried for an index into a known area."""
 
 
-SHORT_CALLEE = 128
+SMALL_CALLEE = 96
+"""A callee that has no more instructions, with its own callees, is always followed."""
+LONG_CALLEE = 2000
 """So many instructions of a callee are looked at for what no compiled function does."""
 
-_SYSTEM = frozenset({"swapgs", "wrgsbase", "wrmsr", "mov-to-cr", "popfq"})
+_SYSTEM = frozenset({"swapgs", "wrgsbase", "mov-to-cr", "mov-to-ss", "pop-ss", "lss"})
 
 
 def _loads_rsp(decoded: Decoded) -> bool:
@@ -81,35 +83,44 @@ class Stepper:
         return self.follow is None or target in self.follow or self._is_system_code(target)
 
     def _is_system_code(self, target: int) -> bool:
-        """Whether a callee does what no compiled function does: what the ABI says of calls is not true of it.
+        """Whether what the ABI says of calls need not be true of a callee, or is easily replaced by what it does.
 
-        It switches GS, CR3 or another MSR than by the kernel's own accessors, loads RSP, or leaves by an exit.
-        Looked at is the straight code of a short function up to its first return, without its callees.
+        It is small with all its callees; or it switches GS, CR3, SS or an MSR, loads RSP, or leaves by an
+        exit, as no compiled function does.
         """
         if target not in self._system_code:
-            self._system_code[target] = self._leaves_the_abi(target)
+            small = self._scan(target, SMALL_CALLEE, nested=True)
+            whole = self._scan(target, LONG_CALLEE, nested=False) if small is None else small
+            system = any(
+                decoded.kind == "exit" or decoded.mnemonic in _SYSTEM or _loads_rsp(decoded) for decoded in whole or ()
+            )
+            self._system_code[target] = small is not None or system
         return self._system_code[target]
 
-    def _leaves_the_abi(self, target: int) -> bool:
-        seen: set[int] = set()
+    def _scan(self, target: int, most: int, nested: bool) -> list[Decoded] | None:
+        """The instructions of a callee, with its callees if ``nested``; None for more than ``most`` or unknown ones.
+
+        Without ``nested`` what was seen so far counts.
+        """
+        found: dict[int, Decoded] = {}
         todo = list(self.image.places(target))
         while todo:
             place = todo.pop()
-            if place in seen:
+            if place in found:
                 continue
-            if len(seen) == SHORT_CALLEE:
-                return False
-            seen.add(place)
-            decoded = self.decode(place)
-            if decoded.kind == "exit" or decoded.mnemonic in _SYSTEM or _loads_rsp(decoded):
-                return True
-            if decoded.kind in ("rejected", "trap") or decoded.mnemonic == "ret":
+            if len(found) == most:
+                return None if nested else list(found.values())
+            decoded = found[place] = self.decode(place)
+            direct = [operand.value for operand in decoded.operands if isinstance(operand, ImmediateOperand)]
+            if nested and (decoded.kind == "rejected" or (decoded.mnemonic == "call" and not direct)):
+                return None
+            if decoded.kind in ("rejected", "trap", "exit") or decoded.mnemonic == "ret":
                 continue
             ahead = [] if decoded.mnemonic == "jmp" else [decoded.next]
-            if decoded.mnemonic in BRANCHES - {"call"}:
-                ahead += [operand.value for operand in decoded.operands if isinstance(operand, ImmediateOperand)]
+            if decoded.mnemonic in BRANCHES and (nested or decoded.mnemonic != "call"):
+                ahead += [value for value in direct if self.image.code_at(value, 1)]
             todo += [other for address in ahead for other in self.image.places(address, place)]
-        return False
+        return list(found.values())
 
     def decode(self, place: int) -> Decoded:
         """The instruction at a place, decoded once."""
