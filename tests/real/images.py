@@ -60,6 +60,11 @@ class Run:
         found: list[dict[str, Any]] = self.report["sites"]
         return found
 
+    @property
+    def exits(self) -> int:
+        """How many exit instructions were judged; each counts once, from however many entries."""
+        return len({site["address"] for site in self.sites})
+
     def statistic(self, name: str) -> int:
         """One number of the statistics."""
         found = re.search(rf"\b{name} (\d+)", re.sub(r"\s+", " ", self.text))
