@@ -111,9 +111,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PLACE",
-        help="where execution starts: SYMBOL, SYMBOL+OFFSET or an address; repeatable. 'auto' walks back from each exit "
-        "to where its frame is complete (default: the header line ENTRY, else the contract's own entries, else in an "
-        "image auto, in a source or object the one global symbol that reaches an exit)",
+        help="where execution starts: SYMBOL, SYMBOL+OFFSET or an address; repeatable. 'auto' walks back from each "
+        "exit to where its frame is complete (default: the header line ENTRY, else the contract's own entries, else "
+        "the one global symbol that reaches an exit; auto in an image, and in an object with several such symbols)",
     )
     what.add_argument(
         "--contract",
