@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive unresolved-store
+# EXPECT:   inconclusive unresolved-jump
 # ORIGIN:   an array on the stack of a function, with an index that nothing bounds (CWE-787)
 
 // The array is on the stack right below the frame: with a large index the store
-// hits what was tested.
+// hits what was tested, with a small one the return address.
 
 #include "hazard.h"
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive unresolved-store
+# EXPECT:   inconclusive unresolved-jump
 # ORIGIN:   an array on the stack of a function, with an index that nothing bounds (CWE-787)
 
 // A function writes to its own array with an index that nothing bounds, and then
-// trusts a word beside it.
+// trusts a word beside it. It may write its return address as well.
 
 #include "hazard.h"
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   proved
+# EXPECT:   inconclusive patched-code
 # ORIGIN:   Linux arch/x86/include/asm/alternative.h (pattern): sites that overlap
 
-// The same sites on the way to IRETQ only: no path from there leads to SYSRETQ.
+// The same sites on the way to IRETQ only. Code that is not known may go anywhere,
+// to SYSRETQ as well.
 
 #include "patch.h"
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux-stub
 # ENTRY:    stub
-# EXPECT:   violated canonical
+# EXPECT:   violated canonical, cs
 # ORIGIN:   Linux arch/x86/entry/entry_64.S entry_SYSCALL32_ignore (pattern)
 
-// A return to 64-bit code has to test RCX, even if SYSCALL put it there: in
-// compatibility mode too the last instruction may end at the limit.
+// The wrong SYSRET: 32-bit code would go on in 64-bit mode, at an address that
+// nobody tested.
 
 #include "exit.h"
 

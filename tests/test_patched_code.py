@@ -50,7 +50,7 @@ def every_test_but(*patched: str) -> str:
 
 def violations(report: FileReport) -> dict[tuple[str, Config], Counterexample]:
     """What is violated where, each with its replayed counterexample."""
-    found = {}
+    found: dict[tuple[str, Config], Counterexample] = {}
     for site in report.sites:
         for clause in site.clauses:
             if clause.status == "violated":
