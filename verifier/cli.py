@@ -321,7 +321,8 @@ def build_parser() -> argparse.ArgumentParser:
         "paths",
         nargs="*",
         metavar="PATH",
-        help="an assembly source (.S, .s), an object (.o), or a kernel image: vmlinux, vmlinuz, xen.gz, xen-syms",
+        help="an assembly source (.S, .s), an object (.o), or a kernel image: vmlinux, vmlinuz, or any ELF executable, "
+        "also compressed",
     )
     add_arguments(parser)
     output = parser.add_argument_group("output")

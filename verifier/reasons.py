@@ -84,29 +84,32 @@ REASONS: tuple[ReasonCode, ...] = (
     ReasonCode(
         "site-undecided",
         "bytes that may be an exit instruction or lie inside another one",
-        "SYSRET's opcode stands there, and decoding from different places in front of it gives different answers.",
+        "The opcode of SYSRET or SYSEXIT stands there, and decoding from different places in front of it gives "
+        "different answers, as where data lies among the code.",
         "Give the file's symbols with --symbols: they say where functions begin.",
     ),
     ReasonCode(
         "entry-unknown",
         "no entry is known at which the contract holds",
-        "The exit was not proved from the points where the ways to it begin, and none further back was found "
-        "at which the frame that the contract describes is complete.",
-        "Name the entry with --entry, or a contract that describes these entries with --contract.",
+        "Nobody named an entry, and going back from the exit does not lead, on every way, to code that has just "
+        "pushed a frame of the contract's size. What is proved of some of the ways only is not reported.",
+        "Name the entry with --entry, or with --contract a contract that describes what is pushed there. In an image "
+        "without symbols --symbols helps, because it says where functions begin.",
     ),
     ReasonCode(
         "patched-code",
         "code that is written at boot is not known",
         "A path enters a place that the kernel patches, and for some CPU feature or static key the code there "
-        "cannot be told from the file: sites overlap, or a relative operand would not reach.",
-        "Report the construct; --entry behind it leaves it out.",
+        "cannot be told from the file: sites overlap, what is written there is itself written over, a relative operand "
+        "would not reach, or control enters or leaves it inside an instruction.",
+        "Report the construct. An --entry behind it leaves it out.",
     ),
     ReasonCode(
         "callee-not-followed",
         "what a callee returns decides, and it was not followed",
-        "A clause fails for some value that a function of the image may return. Too many functions had to be "
-        "followed already, so whether it returns such a value is not known.",
-        "Start behind the call with --entry, or verify the callee's file on its own.",
+        "A clause fails for some value that a called function may return. It is not in the file, its address is not "
+        "known, or too many others had to be followed already, so whether it returns such a value is open.",
+        "Verify a file that holds both, a linked image or an object made with 'ld -r', or start behind the call.",
     ),
     ReasonCode(
         "solver-unknown",
