@@ -74,16 +74,17 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[Expected, Future[Run]]
     with ThreadPoolExecutor(2) as pool:
         started = {each: pool.submit(verify, images()[each.image].path, each.arguments) for each in EXPECTED}
         yield started
-    reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-    reporter.write_line("")
-    for each, future in started.items():
-        image, run = images()[each.image], future.result()
-        reporter.write_line(
-            f"{image.package} {image.version}{' ' + each.arguments[-1] if each.arguments else ''}: "
-            f"{run.report['verdict']}; {run.exits} exits, {run.patch_sites} patched places in {run.variants} "
-            f"further forms, {run.statistic('instructions')} instructions, {run.count('proved')} clauses proved, "
-            f"{run.count('violated')} violated; {run.seconds:.1f} s, {run.mebibytes:.0f} MiB"
-        )
+    capture: Any = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print()
+        for each, future in started.items():
+            image, run = images()[each.image], future.result()
+            print(
+                f"{image.package} {image.version}{' ' + each.arguments[-1] if each.arguments else ''}: "
+                f"{run.report['verdict']}; {run.exits} exits, {run.patch_sites} patched places in {run.variants} "
+                f"further forms, {run.statistic('instructions')} instructions, {run.count('proved')} clauses proved, "
+                f"{run.count('violated')} violated; {run.seconds:.1f} s, {run.mebibytes:.0f} MiB"
+            )
 
 
 @EVERY
