@@ -76,7 +76,7 @@ def with_patches(image: Image, tables: PatchTables | None, version: str) -> Patc
     if tables is None:
         return Patching(image)
     memory = Memory(image)
-    number = parse_version(version)
+    number = parse_version(version or _version(image, tables.banner))
     notes: list[str] = []
     drafts: list[PatchSite] = []
     switches: dict[str, Switch] = {}
@@ -127,6 +127,16 @@ def with_patches(image: Image, tables: PatchTables | None, version: str) -> Patc
         tuple(residual),
         tuple(dict.fromkeys([*notes, *missing, *unread])),
     )
+
+
+def _version(image: Image, banner: bytes) -> str:
+    """The version that the kernel says it has, from the first text in its data that begins like its banner."""
+    for section in image.sections if banner else ():
+        at = -1 if section.executable else section.data.find(banner)
+        if at >= 0:
+            text = section.data[at + len(banner) : at + len(banner) + 32]
+            return text.split(b" ")[0].decode("ascii", "replace")
+    return ""
 
 
 def _alternatives(

@@ -153,6 +153,7 @@ class PatchTables:
     name: str
     title: str
     source: str
+    banner: bytes
     alternatives: Alternatives
     keys: Keys | None
     sites: tuple[Sites, ...]
@@ -164,7 +165,7 @@ _EVER: Version = (0, 0)
 _NEVER: Version = (1 << 30, 0)
 _PLACE = ("section", "start", "end")
 _LEVELS: Levels = {
-    (): ("name", "title", "source", "alternatives", "keys", "sites", "resumes", "names"),
+    (): ("name", "title", "source", "banner", "alternatives", "keys", "sites", "resumes", "names"),
     ("alternatives",): (*_PLACE, "always", "paging", "assume", "assume_calls", "layouts"),
     ("keys",): (*_PLACE, "hidden_in", "since", "fields", "nops", "assume"),
 }
@@ -201,6 +202,7 @@ def parse_tables(text: str, file: str) -> PatchTables:
         name=top.text("name", "what a contract calls these tables"),
         title=top.text("title", "one line that says which kernel"),
         source=top.text("source", "where the tables are documented"),
+        banner=_optional(top, "banner").encode(),
         alternatives=_alternatives(top.child("alternatives")),
         keys=_keys(top.child("keys")) if "keys" in top.data else None,
         sites=tuple(_sites(table, kind) for kind, table in _children(top, "sites", _SITES)),

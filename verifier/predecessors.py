@@ -24,6 +24,8 @@ from verifier.model import Image, PatchSite, address_of, node, variant_of
 CHUNK = 0x10000
 """Far branches are looked up for this many bytes of targets at a time."""
 
+MOST_CHUNKS = 48
+"""So many blocks of code are searched for branches into them; each search goes over the whole image."""
 MOST_JUMPS, MOST_FAR, MOST_OPEN = 1 << 14, 1 << 20, 256
 """Limits: branches asked about, branches found for one chunk, questions about boundaries that stay open."""
 
@@ -171,6 +173,8 @@ class Predecessors:
         """
         if number in self._far:
             return self._far[number]
+        if len(self._far) == MOST_CHUNKS:
+            raise Unclear(f"the code that leads to the exit is spread over more than {MOST_CHUNKS} blocks of 64 KiB")
         found: dict[int, list[int]] = {}
         low, total = number * CHUNK, 0
         for section in self._image.sections:
