@@ -325,8 +325,8 @@ class Image:
             for choice in site.choices if site is not None else ():
                 if site is not None and holds(choice.switch) != choice.inverted:
                     written[site.address] = choice.code
-            if address in self.returns:
-                written.setdefault(address, RETURN)
+            if address in self.returns and site is None:
+                written[address] = RETURN
         data: dict[int, bytearray] = {}
         for address, code in written.items():
             section = self.section_at(address)

@@ -79,11 +79,13 @@ def plan(image: Image, names: tuple[str, ...], contract: Contract, is_source: bo
 
 
 def _named(image: Image, names: tuple[str, ...], contract: Contract) -> Job:
-    for name in names:
-        if name in contract.raw_entries:
+    found = entrances(image, names)
+    raw = {symbol.address for name in contract.raw_entries if (symbol := image.symbol(name)) is not None}
+    for name, entrance in zip(names, found, strict=False):
+        if entrance.address in raw:
             text = f"{image.path}: at {name} the frame that the contract {contract.name} describes is not built yet"
             raise UserError("entry-unfit", f"{text}; name a point behind that, or use --entry auto", 2)
-    return Job(tuple(Way(entrance, contract) for entrance in entrances(image, names)))
+    return Job(tuple(Way(entrance, contract) for entrance in found))
 
 
 def _found(image: Image, sites: tuple[Decoded, ...], contract: Contract, boundaries: Boundaries) -> tuple[Job, ...]:

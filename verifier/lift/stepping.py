@@ -112,9 +112,9 @@ class Stepper:
                 return None if nested else list(found.values())
             decoded = found[place] = self.decode(place)
             direct = [operand.value for operand in decoded.operands if isinstance(operand, ImmediateOperand)]
-            if nested and (decoded.kind == "rejected" or (decoded.mnemonic == "call" and not direct)):
+            if nested and (decoded.transfers or (decoded.mnemonic == "call" and not direct)):
                 return None
-            if decoded.kind in ("rejected", "trap", "exit") or decoded.mnemonic == "ret":
+            if decoded.transfers or decoded.kind in ("trap", "exit") or decoded.mnemonic == "ret":
                 continue
             ahead = [] if decoded.mnemonic == "jmp" else [decoded.next]
             if decoded.mnemonic in BRANCHES and (nested or decoded.mnemonic != "call"):
