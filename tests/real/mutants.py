@@ -10,7 +10,7 @@ changed code is still right, for the reason that ``harmless`` gives.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from verifier.lift.decode import (
@@ -96,6 +96,26 @@ class Spot:
         return found[0] if found else None
 
 
+def mutant(
+    name: str,
+    edit: Edit | tuple[Edit, ...],
+    *clauses: str,
+    harmless: str = "",
+    undecided: Collection[str] = (),
+    note: str = "",
+) -> Mutant:
+    """A mutant of one edit or several."""
+    edits = edit if isinstance(edit, tuple) else (edit,)
+    return Mutant(name, edits, frozenset(clauses), harmless, frozenset(undecided), note)
+
+
+def opposite(spot: Spot) -> bytes:
+    """The conditional instruction with the opposite condition (SDM vol. 2D, B.1.4.7)."""
+    raw = spot.decoded.raw
+    at = 1 if raw[0] == 0x0F else 0
+    return raw[:at] + bytes((raw[at] ^ 1,)) + raw[at + 1 :]
+
+
 def apply(image: Image, edits: Sequence[Edit]) -> Image:
     """The image with the edits made."""
     for edit in edits:
@@ -159,9 +179,7 @@ def exit_of(image: Image, site: SiteResult) -> Exit:
     ranges = spots(image, site)
     own = [part for part in ranges if not part[0].variant]
     checks = next(part for part in own if any(is_trap_test(spot) for spot in part))
-    whole = next(part for part in own if any(spot.address == site.location.address for spot in part))
-    calls = [index for index, spot in enumerate(whole) if spot.decoded.mnemonic == "call"]
-    arm = whole[calls[-1] + 1 if calls else 0 :]
+    arm = arm_of(own, site)
     refused = next(act.immediate() for _, _, act in roles(checks))
     assert refused is not None
     refusal = next(
@@ -174,6 +192,15 @@ def exit_of(image: Image, site: SiteResult) -> Exit:
         None,
     )
     return Exit(checks, arm, [part for part in ranges if part[0].variant], refusal)
+
+
+def arm_of(ranges: list[list[Spot]], site: SiteResult) -> list[Spot]:
+    """The instructions that lead straight to the exit, from the last call on."""
+    own = (part for part in ranges if not part[0].variant)
+    whole = next(part for part in own if any(spot.address == site.location.address for spot in part))
+    until = [spot for spot in whole if spot.address <= site.location.address]
+    calls = [index for index, spot in enumerate(until) if spot.decoded.mnemonic == "call"]
+    return until[calls[-1] + 1 if calls else 0 :]
 
 
 def is_trap_test(spot: Spot) -> bool:

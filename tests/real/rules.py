@@ -8,11 +8,11 @@ of a system call: a saved frame, checks that each compare words of it, pops, and
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from mutants import RF, SLOTS, TF, Edit, Exit, Mutant, Spot, roles
+from mutants import RF, SLOTS, TF, Edit, Exit, Mutant, Spot, mutant, opposite, roles
 
 from verifier.lift.decode import CONDITIONAL_JUMPS
 
@@ -24,19 +24,6 @@ WRONG = {
     "cs": {"cs"}, "ss": {"ss"},
 }  # fmt: skip
 """What fails if a word of the frame is not checked. RCX is where SYSRET goes to, R11 what it loads into RFLAGS."""
-
-
-def mutant(
-    name: str,
-    edit: Edit | tuple[Edit, ...],
-    *clauses: str,
-    harmless: str = "",
-    undecided: Collection[str] = (),
-    note: str = "",
-) -> Mutant:
-    """A mutant of one edit or several."""
-    edits = edit if isinstance(edit, tuple) else (edit,)
-    return Mutant(name, edits, frozenset(clauses), harmless, frozenset(undecided), note)
 
 
 def without(role: str, part: list[Spot]) -> set[str]:
@@ -60,13 +47,6 @@ def slot_of(spot: Spot) -> str | None:
     """The word of the frame that an instruction of a check reads."""
     memory = spot.memory()
     return None if memory is None else SLOTS.get(memory.displacement)
-
-
-def opposite(spot: Spot) -> bytes:
-    """The conditional instruction with the opposite condition (SDM vol. 2D, B.1.4.7)."""
-    raw = spot.decoded.raw
-    at = 1 if raw[0] == 0x0F else 0
-    return raw[:at] + bytes((raw[at] ^ 1,)) + raw[at + 1 :]
 
 
 def checks(path: Exit) -> Iterator[Mutant]:
