@@ -19,7 +19,7 @@
 	.long	\first - .
 	.long	\new - .
 	.2byte	\feature, \flags
-	.byte	\last - \first, \new_last - \new
+	.byte	(\last) - (\first), (\new_last) - (\new)
 	.popsection
 	.endm
 

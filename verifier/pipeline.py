@@ -124,8 +124,13 @@ def examine(
 
 def _assumptions(contracts: tuple[Contract, ...], used: set[str]) -> tuple[Assumption, ...]:
     """What the verdict rests on; exits of different kinds may have contracts of their own."""
-    found = {assumption for contract in contracts for assumption in collect(contract, used)}
-    return tuple(sorted(found, key=lambda assumption: (assumption.id, assumption.text)))
+    sources: dict[tuple[str, str], list[str]] = {}
+    for contract in contracts:
+        for one in collect(contract, used):
+            known = sources.setdefault((one.id, one.text), [])
+            if one.source not in known:
+                known.append(one.source)
+    return tuple(Assumption(name, text, "; ".join(listed)) for (name, text), listed in sorted(sources.items()))
 
 
 @lru_cache(maxsize=1)

@@ -105,7 +105,7 @@ def _verdict(console: Console, report: FileReport) -> None:
         f"contract {report.contract}" if report.contract else "",
         f"profile {report.profile}" if report.profile else "",
         vendors(report.configs) if report.configs else "",
-        counted(len(report.sites), "exit site"),
+        counted(len({site.location.address for site in report.sites}), "exit site"),
         counted(len(report.assumptions), "assumption"),
     ]
     console.print(Padding(Text(clean("; ".join(filter(None, parts)))), (0, 0, 0, 2)))
