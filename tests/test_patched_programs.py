@@ -58,7 +58,7 @@ class Patched:
     """``first``, then one of ``bodies``, then ``last``.
 
     The first of the bodies is the file's own; the others belong to ``choices``, which are (feature,
-    whether the body is there if the feature is not). ``skip``: in front of the site a jump may go
+    whether the body is there if the feature is not). ``near``: in front of the site a jump may go
     to so many bytes before its end.
     """
 
@@ -66,12 +66,12 @@ class Patched:
     bodies: tuple[tuple[Node, ...], ...]
     last: tuple[Node, ...]
     choices: tuple[tuple[str, bool], ...]
-    skip: int | None
+    near: int | None
 
     @property
     def text(self) -> str:
         """The program as a failure shows it."""
-        parts = [text(self.first), f"(jump to the end - {self.skip})" if self.skip is not None else ""]
+        parts = [text(self.first), f"(jump to the end - {self.near})" if self.near is not None else ""]
         titles = ("in the file", *(f"{'no ' if inverted else ''}{name}" for name, inverted in self.choices))
         parts += [f"({title})\n{text(body)}" for title, body in zip(titles, self.bodies, strict=True)]
         return "\n".join([*parts, "(behind the site)", text(self.last)])
@@ -138,7 +138,7 @@ def image_of(programs: list[Patched], directory: Path) -> Image:
     for index, (program, codes) in enumerate(zip(programs, codes_of(programs, directory), strict=True)):
         size = max(map(len, codes)) + SPARE
         own, *others = (code.ljust(size, NOP) for code in codes)
-        jump = "" if program.skip is None else f"cmpb $0x40, %bl\njb behind{index} - {program.skip}\n"
+        jump = "" if program.near is None else f"cmpb $0x40, %bl\njb behind{index} - {program.near}\n"
         parts.append(
             f"program{index}:\n{text(program.first)}\n{jump}site{index}:\n.byte {','.join(map(str, own))}\n"
             f"behind{index}:\n{text(program.last)}\nhlt\n"
@@ -290,7 +290,7 @@ def test_the_sites_are_varied(contract: Contract, tmp_path: Path) -> None:
     """The programs have sites of each kind: choices that overlap, inverted ones, calls, jumps to each place."""
     programs = [make(f"1:patched:{number}") for number in range(60)]
     assert {len(program.choices) for program in programs} == {1, 2, 3}
-    assert {program.skip for program in programs} == {None, 0, 1, 2}
+    assert {program.near for program in programs} == {None, 0, 1, 2}
     assert {choice for program in programs for choice in program.choices} == set(product(FEATURES, (False, True)))
     assert sum(len(set(program.choices)) < len(program.choices) for program in programs) >= 5
     assert sum(any(CALL in body for body in program.bodies) for program in programs) >= 10
