@@ -193,7 +193,7 @@ def test_many_tables_over_one_section_are_refused(files: dict[str, bytes]) -> No
 def test_many_sections_and_segments_are_refused() -> None:
     """The largest tables that the format allows are refused before sections are compared with segments."""
     header = b"\x7fELF\x02\x01\x01" + bytes(9)
-    segments = struct.pack("<IIQQQQQQ", 1, 5, 0, BASE, 0, 64, 64, 1) * 65000
+    segments = b"".join(struct.pack("<IIQQQQQQ", 1, 5, 0, BASE + 64 * i, 0, 64, 64, 1) for i in range(65000))
     sections = struct.pack("<IIQQQQIIQQ", 0, 1, 6, BASE, 0, 64, 0, 0, 1, 0) * 65000
     names = 64 + len(segments) + len(sections)
     for count, expected in ((65000, "segments"), (200, "sections")):
