@@ -78,22 +78,27 @@ class Boundaries:
         return section if address < section.address + len(section.data) else None
 
     def _decide(self, address: int) -> Answer:
-        if self.section(address) is None:
+        section = self.section(address)
+        if section is None:
             return "no"
         anchor = self._anchors[bisect_right(self._anchors, address) - 1]
         if anchor == address:
             return "yes"
+        low = section.address
         effects: dict[int, int] = {}
-        agreed = 0
-        for start in range(address - 1, max(address - _DISTANCE - WINDOW, anchor - 1), -1):
+        denied = False
+        for start in range(address - 1, max(address - _DISTANCE - WINDOW, low - 1), -1):
             effects[start] = self._effect(start, address, effects)
             if start == anchor:
-                agreed = effects[start]
-            elif address - start >= WINDOW:
+                # A symbol may be where no instruction starts: alone it can add an instruction, not take one away.
+                if effects[start] == _STARTS or start == low:
+                    return "yes" if effects[start] == _STARTS else "no" if effects[start] == _CROSSES else "open"
+                denied = effects[start] == _CROSSES
+            if address - start >= WINDOW:
                 agreed = _union(effects[start + index] for index in range(WINDOW))
-            if agreed in (_STARTS, _CROSSES):
-                return "yes" if agreed == _STARTS else "no"
-        return "open"
+                if agreed in (_STARTS, _CROSSES):
+                    return "yes" if agreed == _STARTS else "no"
+        return "no" if denied else "open"
 
     def _effect(self, start: int, address: int, effects: dict[int, int]) -> int:
         size = self.length(start)

@@ -26,7 +26,7 @@ SMALL_CALLEE = 96
 LONG_CALLEE = 2000
 """So many instructions of a callee are looked at for what no compiled function does."""
 
-_SYSTEM = frozenset({"swapgs", "wrgsbase", "mov-to-cr", "mov-to-ss", "pop-ss", "lss"})
+_SYSTEM = frozenset({"swapgs", "wrfs/gsbase", "mov-to-cr", "mov-to-ss"})
 
 
 def _loads_rsp(decoded: Decoded) -> bool:
