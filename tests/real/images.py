@@ -87,23 +87,39 @@ class Run:
         )
 
 
+LAUNCH = """
+import os, sys
+child = os.fork()
+if not child:
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)
+"""
+"""Runs a program and writes down its peak memory in KiB. A small process in between: one that is started takes over
+the peak of the one that started it."""
+
+
+def measured(command: Sequence[str], output: Path, cwd: Path | None = None) -> tuple[int, float, float]:
+    """Exit status, wall time in seconds and peak memory in MiB of a program; what it prints goes to a file."""
+    with tempfile.NamedTemporaryFile("r") as memory, output.open("wb") as written:
+        began = time.monotonic()
+        launch = (sys.executable, "-I", "-S", "-c", LAUNCH, memory.name, *command)
+        status = subprocess.run(launch, stdout=written, stderr=subprocess.STDOUT, cwd=cwd, check=False).returncode
+        return status, time.monotonic() - began, int(memory.read()) / 1024
+
+
 def verify(path: Path, arguments: Sequence[str] = (), timeout: int = 300) -> Run:
-    """Run the command line in a process of its own. Raises ValueError if it wrote no report."""
+    """Run the command line in a process of its own. Raises ValueError or OSError if it wrote no report."""
     with tempfile.TemporaryDirectory(prefix="verify-exit-") as scratch:
         report, text = Path(scratch, "report.json"), Path(scratch, "report.txt")
         options = ("-v", "--timeout", str(timeout), "--format", "text", "--format", f"json={report}", *arguments)
-        with text.open("wb") as written:
-            began = time.monotonic()
-            child = subprocess.Popen(
-                (sys.executable, "-m", "verifier", *options, str(path)), stdout=written, stderr=subprocess.STDOUT
-            )
-            # wait4 gives this child's own use of memory, which getrusage does not.
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
+        status, seconds, mebibytes = measured((sys.executable, "-m", "verifier", *options, str(path)), text)
         return Run(
-            status=child.returncode,
+            status=status,
             report=json.loads(report.read_text(encoding="utf-8")),
             text=text.read_text(encoding="utf-8"),
-            seconds=time.monotonic() - began,
-            mebibytes=usage.ru_maxrss / 1024,
+            seconds=seconds,
+            mebibytes=mebibytes,
         )
