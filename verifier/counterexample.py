@@ -189,9 +189,7 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     model, inputs = found
     entry, contract = setting.entry, setting.contract
     after_call = contract.interrupts_after_call.value
-    trace = follow(
-        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract
-    )
+    trace = follow(setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract)
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")
