@@ -7,33 +7,14 @@
 // Two exits, each with a way of its own.
 
 #include "exit.h"
+#include "enter.h"
 
 	.globl	system_call
 system_call:
 	swapgs
 	movq	%rsp, %gs:0x40
 	movq	%gs:0x48, %rsp
-	pushq	$sel_user_stack
-	pushq	%gs:0x40
-	pushq	%r11
-	pushq	$sel_user_code
-	pushq	%rcx
-	pushq	%rax
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r11
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	push_frame	%gs:0x40
 	movq	%rsp, %rdi
 	call	work // not in this file
 	testl	%eax, %eax
