@@ -52,10 +52,9 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model) -> Confirmat
 def as_it_runs(image: Image, entry: Entry, model: Model, addresses: Iterable[int]) -> Image:
     """The image with the code that the machine of ``model`` runs at these addresses."""
     shared = entry.state.shared
-    known = {switch.id: switch for switch in image.switches}
 
     def holds(switch: str) -> bool:
-        condition = shared.switch(known[switch])
+        condition = shared.switch(image.switch(switch))
         return condition if isinstance(condition, bool) else model.holds(condition)
 
     return image.patched(holds, addresses)

@@ -22,7 +22,6 @@ def code_ranges(image: Image, executed: Mapping[int, Decoded]) -> tuple[CodeRang
             # One that begins inside the range before it, such as behind a prefix, is a range of its own.
             ranges.append((address, decoded.next, decoded.raw, ""))
     replaced = sorted({(address_of(place), variant_of(place)) for place in executed if variant_of(place)})
-    names = {switch.id: switch.name for switch in image.switches}
     seen: set[tuple[int, int]] = set()
     for address, variant in replaced:
         site = image.patch_at(address)
@@ -30,6 +29,6 @@ def code_ranges(image: Image, executed: Mapping[int, Decoded]) -> tuple[CodeRang
             continue
         seen.add((site.address, variant))
         choice = site.choices[variant - 1]
-        name = f"{'no ' if choice.inverted else ''}{names[choice.switch]}"
+        name = f"{'no ' if choice.inverted else ''}{image.switch(choice.switch).name}"
         ranges.append((site.address, site.address + site.size, choice.code, name))
     return tuple(CodeRange(start, end, hashlib.sha256(raw).hexdigest(), name) for start, end, raw, name in ranges)

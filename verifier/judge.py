@@ -34,8 +34,7 @@ class Task:
 
     ``auto`` takes references from the file's own IRET exit; ``check_iret``
     judges the IRET exits as well. ``sites`` are the file's exits; ``only`` is
-    the address of the one that is asked about, None: all. ``found``: nobody named
-    the entry.
+    the address of the one that is asked about, from an entry that nobody named; None: all.
     """
 
     image: Image
@@ -49,7 +48,6 @@ class Task:
     check_iret: bool = False
     sites: tuple[Decoded, ...] = ()
     only: int | None = None
-    found: bool = False
     progress: Progress = SILENT
 
 
@@ -123,7 +121,7 @@ def judge_job(task: Task, job: Job, whole: Judgement) -> tuple[Way, ...]:
         whole.reasons.append(Reason("entry-unknown", text, "name it with --entry", task.locate(job.site)))
         return ()
     for way in job.ways:
-        here = replace(task, contract=way.contract, only=job.site.address, found=True)
+        here = replace(task, contract=way.contract, only=job.site.address)
         judge_entry(here, way.entrance, whole)
     return job.ways
 
@@ -185,7 +183,7 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         )
         whole.statistics["solver queries"] += judge.statistics.queries
         whole.clock.lap("prove")
-        if follow is not None or task.found:
+        if follow is not None or task.only is not None:
             wanted, answers = _undecided(here, answers, follow)
             if wanted:
                 return wanted

@@ -174,13 +174,14 @@ RETURN_SIZE = 5
 class _Index:
     """Look-up tables of an image, made when they are first asked for."""
 
-    __slots__ = ("by_name", "external_list", "externals", "starts")
+    __slots__ = ("by_name", "external_list", "externals", "starts", "switches")
 
     def __init__(self) -> None:
         self.starts: list[int] | None = None
         self.by_name: dict[str, Symbol] | None = None
         self.externals: dict[int, Symbol] | None = None
         self.external_list: tuple[Symbol, ...] | None = None
+        self.switches: dict[str, Switch] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,12 @@ class Image:
             return None
         entry = self.lines[index]
         return entry if entry.line and entry.address >= section.address else None
+
+    def switch(self, identity: str) -> Switch:
+        """The switch of that id. Raises KeyError."""
+        if self._index.switches is None:
+            self._index.switches = {switch.id: switch for switch in self.switches}
+        return self._index.switches[identity]
 
     def patch_at(self, address: int) -> PatchSite | None:
         """The patch site that covers ``address``."""

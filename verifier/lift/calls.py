@@ -10,6 +10,7 @@ is an assumption with an id.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from verifier.lift import window
@@ -17,7 +18,7 @@ from verifier.lift.flags import ARITHMETIC
 from verifier.lift.regions import RegionId, linear
 from verifier.lift.state import State
 from verifier.model import Location
-from verifier.terms import add
+from verifier.terms import Term, add
 
 CALLER_SAVED = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
 """Registers that a callee may change (System V AMD64 psABI, 3.2.1)."""
@@ -29,19 +30,43 @@ HELPER_SCRATCH = ("rax", "rcx", "rdx")
 """Registers that a helper in assembly may change, which the contract lists as such."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Unfollowed:
+    """One execution of code that is not followed: its unique name, and what is said of the values it leaves."""
+
+    state: State
+    name: str
+    origin: str
+
+    def leave(self, register: str, width: int) -> Term:
+        """An arbitrary value of that many bits that it leaves in a register or a flag."""
+        symbols = self.state.shared.layout.symbols
+        return symbols.make(
+            f"{self.name}:{register}", width, "havoc", origin=self.origin, call=self.name, register=register
+        )
+
+    def scratch(self, registers: tuple[str, ...], flags: tuple[str, ...]) -> None:
+        """Leave arbitrary values in these registers and flags."""
+        for name in registers:
+            self.state.gprs[name] = self.leave(name, 64)
+        for name in flags:
+            self.state.put(name, self.leave(name, 1))
+
+
+def _unfollowed(state: State, what: str, does: str, location: Location) -> _Unfollowed:
+    """The execution of ``what`` that the state stands at; ``does`` begins the words about it."""
+    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
+    execution = (what, state.place, state.visits.get(state.place, 1))
+    return _Unfollowed(state, state.shared.call_name(f"{what}@{where}", execution), f"{does} at {where}")
+
+
 def help_out(state: State, callee: str, location: Location) -> str:
     """The effect of a call of a helper that keeps memory and all registers but HELPER_SCRATCH, and its return."""
-    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
-    count = state.visits.get(state.place, 1)
-    call = state.shared.call_name(f"{callee}@{where}", (callee, state.place, count))
-    symbols, origin = state.shared.layout.symbols, f"call to {callee} at {where}"
+    call = _unfollowed(state, callee, f"call to {callee}", location)
     state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
-    for name in HELPER_SCRATCH:
-        state.gprs[name] = symbols.make(f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name)
-    for name in ARITHMETIC:
-        state.put(name, symbols.make(f"{call}:{name}", 1, "havoc", origin=origin, call=call, register=name))
+    call.scratch(HELPER_SCRATCH, ARITHMETIC)
     state.shared.assumptions.update({"calls-helpers", "calls-system-state"})
-    return call
+    return call.name
 
 
 def havoc(state: State, callee: str, location: Location, interrupts: str) -> str:
@@ -49,41 +74,30 @@ def havoc(state: State, callee: str, location: Location, interrupts: str) -> str
 
     RSP points at the return address that the call pushed.
     """
-    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
-    count = state.visits.get(state.place, 1)
-    call = state.shared.call_name(f"{callee}@{where}", (callee, state.place, count))
-    origin = f"call to {callee} at {where}"
-    symbols = state.shared.layout.symbols
+    call = _unfollowed(state, callee, f"call to {callee}", location)
     window.watch_kernel_gs(state, True, f"calls {callee} with the user's GS base active")
     state.gprs["rsp"] = add(state.gprs["rsp"], 8, 64)
-    state.memory.havoc(call, origin, _keeps(state))
-    for name in CALLER_SAVED:
-        state.gprs[name] = symbols.make(f"{call}:{name}", 64, "havoc", origin=origin, call=call, register=name)
-    for name in (*ARITHMETIC, "ac"):
-        term = symbols.make(f"{call}:{name}", 1, "havoc", origin=origin, call=call, register=name)
-        state.put(name, term)
+    state.memory.havoc(call.name, call.origin, _keeps(state))
+    call.scratch(CALLER_SAVED, (*ARITHMETIC, "ac"))
     state.put("df", 0)
     if state.shared.ss_arbitrary:
-        state.put("ss_flat", symbols.make(f"{call}:ss_flat", 1, "havoc", origin=origin, call=call, register="ss_flat"))
+        state.put("ss_flat", call.leave("ss_flat", 1))
     match interrupts:
         case "off":
             state.put("if", 0)
         case "on":
             state.put("if", 1)
         case "any":
-            term = symbols.make(f"{call}:if", 1, "havoc", origin=origin, call=call, register="if")
-            state.put("if", term)
+            state.put("if", call.leave("if", 1))
     state.shared.assumptions.update({"calls-abi", "calls-system-state", "calls-interrupts"})
-    return call
+    return call.name
 
 
 def resume(state: State, location: Location) -> None:
     """The effect of an exception whose handler goes on behind it: registers and flags are kept, memory is not."""
-    where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
-    count = state.visits.get(state.place, 1)
-    call = state.shared.call_name(f"handler@{where}", ("handler", state.place, count))
+    handler = _unfollowed(state, "handler", "exception handler", location)
     window.watch_kernel_gs(state, True, "raises an exception with the user's GS base active")
-    state.memory.havoc(call, f"exception handler at {where}", _keeps(state))
+    state.memory.havoc(handler.name, handler.origin, _keeps(state))
     state.shared.assumptions.update({"calls-own-stack", "traps-resume"})
 
 

@@ -238,13 +238,13 @@ class Control(Stepper):
         return land(*later) if variant == 0 else land(holds[variant - 1], *later)
 
     def _switch(self, state: State, choice: Choice) -> Truth:
-        return state.shared.switch(self._switches[choice.switch])
+        return state.shared.switch(self.image.switch(choice.switch))
 
     def _switch_name(self, site: PatchSite, variant: int) -> str:
         if not variant:
             return "as in the file"
         choice = site.choices[variant - 1]
-        return f"{'no ' if choice.inverted else ''}{self._switches[choice.switch].name}"
+        return f"{'no ' if choice.inverted else ''}{self.image.switch(choice.switch).name}"
 
     def _starts(self, site: PatchSite, variant: int, target: int) -> bool:
         """Whether an instruction of that variant begins at ``target``."""

@@ -76,11 +76,13 @@ class Explorer(Control):
 
     def _matters(self, state: State) -> bool:
         """Whether some path from here may reach an exit that is asked about."""
-        known = self._leading is not None and self.goals is not None and state.place in self.order.successors
-        if not known or self._leading is None or state.window is not None:
+        leading = self._leading
+        if leading is None or self.goals is None or state.window is not None:
+            return True
+        if state.place not in self.order.successors:
             return True
         returns = (place for back in state.calls for place in self.image.places(back))
-        return state.place in self._leading or any(place in self._leading for place in returns)
+        return state.place in leading or any(place in leading for place in returns)
 
     def run(self, entry: State) -> Exploration:
         """Explore from ``entry``."""
@@ -109,6 +111,7 @@ class Explorer(Control):
         other.follow, other.goals, other._leading = self.follow, self.goals, self._leading
         other.executed = self.executed
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
+        other._system_code = self._system_code
         return other
 
     def _drain(self) -> Exploration:

@@ -74,7 +74,6 @@ class Stepper:
         self.follow: frozenset[int] | None = None
         self.no_return: frozenset[str] = frozenset()
         self.helpers: frozenset[str] = frozenset()
-        self._switches = {switch.id: switch for switch in image.switches}
         self._decoded: dict[int, Decoded] = {}
         self._system_code: dict[int, bool] = {}
 
