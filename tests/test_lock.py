@@ -68,7 +68,7 @@ def wanted(lock: str) -> list[str]:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = data["project"]
     if lock == "requirements.lock":
-        return [*project["dependencies"], *project["optional-dependencies"]["test"]]
+        return [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
     return [*data["build-system"]["requires"], *data["dependency-groups"]["build"]]
 
 
