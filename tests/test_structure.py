@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"recording", "terms"}),
+    frozenset({"confine", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"debuginfo", "reasons", "toml_table"}),
     frozenset({"compilerflags", "elf", "isa", "lines", "source", "unpack"}),
-    frozenset({"buildflags", "contract", "executable", "image", "symbolfile"}),
+    frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "clauses", "lift", "loader", "options", "replay", "report", "smtlib"}),
     frozenset({"boundaries", "exitcheck"}),
     frozenset(
@@ -37,6 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "patchspec",
             "predecessors",
             "progress",
+            "rerun",
             "sites",
             "trace",
         }
@@ -66,7 +67,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "bitwuzla": frozenset({"crosscheck"}),
     "subprocess": frozenset({"assemble"}),
     "pty": frozenset(),
-    "ctypes": frozenset(),
+    "ctypes": frozenset({"confine"}),
     "pickle": frozenset(),
 }
 """Library -> the components that may import it. elftools is what the tests compare our ELF reader with."""

@@ -2,10 +2,12 @@
 """From ``.S`` or ``.s`` to the bytes of an ET_REL object, by the system's preprocessor and assembler.
 
 This is the only module that starts a process, and the source is untrusted:
-every tool runs with bounded CPU time, memory, output and wall time, with an
-environment of its own, without a terminal and in its own session. The object
-depends on the source, the options and the tools only: not on the current
-directory, the temporary directory or the clock.
+every tool runs with bounded CPU time, memory, output, open files and wall
+time, with an environment of its own, without a terminal, in its own session
+and, where the kernel has Landlock, unable to write outside the temporary
+directory. What it may read is in verifier.includes. The object depends on the
+source, the options and the tools only: not on the current directory, the
+temporary directory or the clock.
 """
 
 from __future__ import annotations
@@ -17,11 +19,16 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
 from verifier.buildflags import Build
+from verifier.confine import Confinement, started
+from verifier.includes import Allowed, allowed, check, dependencies, in_messages, named, opened, outside
 from verifier.model import UserError
 from verifier.source import SOURCE_BYTES, blank_header, printable
 from verifier.source import read_input as read_input
@@ -32,10 +39,18 @@ PREPROCESSED_SUFFIXES: tuple[str, ...] = (".S", ".sx")
 _AS = ("x86_64-linux-gnu-as", "as")
 _CPP = ("x86_64-linux-gnu-gcc", "gcc", "cc")
 _INSTALL = "install GNU binutils and gcc (Debian, Ubuntu: apt-get install binutils gcc; Fedora: dnf install …)"
+_OPEN_FILES = 256
+_NOT_OPENED = re.compile(r"can't open (.+) for reading: |Error: file not found: (.+)")
 _MESSAGE_LINES = 20
 _MESSAGE_WIDTH = 300
 # The names of the temporary files: an #include or .include must not hit them by accident.
-_CPP_INPUT, _AS_INPUT, _OBJECT, _LOG = (f"verify-exit-input{suffix}" for suffix in (".S", ".s", ".o", ".log"))
+_CPP_INPUT, _AS_INPUT, _OBJECT, _LOG, _OPENED = (
+    f"verify-exit-input{suffix}" for suffix in (".S", ".s", ".o", ".log", ".d")
+)
+# Where an assembler has its libraries; everything else that it reads is in the source's places.
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/nix/store", "/gnu/store", "/etc/ld.so.cache")
+# No message may quote the line that it is about: a line marker in the source can name any file.
+_QUIET = (("-fno-diagnostics-show-caret", "-fdiagnostics-column-unit=byte"), ("-fno-caret-diagnostics",), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,7 @@ def assemble(
     defines: tuple[str, ...] = (),
     limits: Limits = DEFAULT_LIMITS,
     build: Build | None = None,
+    allow_include: tuple[str, ...] = (),
 ) -> bytes:
     """The relocatable object that the source at ``path`` assembles to, with line numbers.
 
@@ -78,7 +94,12 @@ def assemble(
     ``<…>`` not in the directory of the source, the assembler's in the
     directory of the build.
 
-    Raises UserError: ``input-not-found``, ``preprocessor-error``,
+    A source may read regular files in its directory and below, in
+    ``include_dirs``, ``allow_include``, the preprocessor's own directories and
+    those of ``build``, wherever links and ``..`` lead; see verifier.includes.
+
+    Raises UserError: ``include-refused`` for any other file,
+    ``input-not-found``, ``preprocessor-error``,
     ``assembler-error``, ``assembler-limit``, ``no-assembler`` (exit code 4),
     ``bad-define``, ``include-dir-not-found`` and ``build-flags`` (the build's
     compiler is not here; exit code 2).
@@ -90,9 +111,14 @@ def assemble(
     for directory in include_dirs:
         if not os.path.isdir(directory):
             raise UserError("include-dir-not-found", f"-I {printable(directory)}: no such directory", 2)
+    for directory in allow_include:
+        if not os.path.isdir(directory):
+            text = f"--allow-include {printable(directory)}: no such directory"
+            raise UserError("include-dir-not-found", text, 2)
     symbols = [_checked_define(define, preprocess) for define in defines]
     with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
-        run = _Run(path, Path(temporary), include_dirs, limits, build)
+        places = allowed((_directory(path), *include_dirs, *allow_include, *_places_of(build), *_own_places(build)))
+        run = _Run(path, Path(temporary), include_dirs, limits, build, places)
         text = blank_header(text)
         if preprocess:
             return run.assemble(run.preprocess(text, symbols), [])
@@ -123,12 +149,14 @@ class _Run:
     include_dirs: tuple[str, ...]
     limits: Limits
     build: Build | None
+    allowed: Allowed
 
     def preprocess(self, text: str, defines: list[str]) -> str:
         """The preprocessed text, with line markers."""
         self._write(_CPP_INPUT, text)
         source, target = str(self.temporary / _CPP_INPUT), self.temporary / _AS_INPUT
-        arguments = ["-E", "-x", "assembler-with-cpp"]
+        dependencies_at = self.temporary / _OPENED
+        arguments = ["-E", "-H", "-x", "assembler-with-cpp", "-MD", "-MF", str(dependencies_at)]
         if self.build is None:
             # The current directory stays the user's, so that included files are named as -I names them.
             program, current = _program("preprocessor", _CPP), Path.cwd()
@@ -138,8 +166,14 @@ class _Run:
             arguments += ["-iquote", os.path.abspath(_directory(self.path)), *self.build.flags.preprocessor]
             arguments += [f"-I{os.path.abspath(directory)}" for directory in self.include_dirs]
         arguments += [f"-D{define}" for define in defines]
-        arguments += [f"-fmacro-prefix-map={source}={self.path}", "-o", str(target), source]
-        self._tool("preprocessor", program, arguments, current)
+        arguments += [*_preprocessor(program).quiet, f"-fmacro-prefix-map={source}={self.path}"]
+        arguments += ["-o", str(target), source]
+        status, messages = self._execute(program, arguments, current, None)
+        names, messages = opened(messages)
+        check(names, str(current), self.allowed, text, str(self.path))
+        if status != 0:
+            self._fail("preprocessor", status, messages, outside(text, self._places(), self.allowed, str(self.path)))
+        self._check_dependencies(current, source, text)
         result = target.read_bytes().decode("utf-8", "surrogateescape")
         # A line marker in the input would be forgotten after the first #include: rename in the output.
         marker = re.compile(rf"^(# \d+ ){re.escape(_quoted(source))}", re.MULTILINE)
@@ -162,8 +196,22 @@ class _Run:
             arguments += ["--defsym", symbol]
         if self.build is not None:
             arguments += self.build.flags.assembler
-        arguments += ["-o", _OBJECT, _AS_INPUT]
-        self._tool("assembler", _program("assembler", _AS), arguments, self.temporary)
+        arguments += ["--MD", _OPENED, "-o", _OBJECT, _AS_INPUT]
+        program, here = _program("assembler", _AS), str(self.temporary)
+        status, messages = self._execute(program, arguments, self.temporary, _readable(program, self.allowed))
+        if "unrecognized option" in messages and "--64" in messages:
+            raise UserError("no-assembler", f"{program}: not an assembler for x86-64; {_INSTALL}")
+        if status != 0:
+            # It wrote no list of what it opened.
+            ours = (_AS_INPUT, str(self.path), program)
+            suspects = in_messages(messages, here, self.allowed, ours)
+            suspects += [match[1] or match[2] for match in islice(_NOT_OPENED.finditer(messages), _MESSAGE_LINES)]
+            for name in suspects:
+                denied = named(name, self._places(), self.allowed, text, str(self.path))
+                if denied is not None:
+                    raise denied
+            self._fail("assembler", status, messages, outside(text, self._places(), self.allowed, str(self.path)))
+        self._check_dependencies(self.temporary, _AS_INPUT, text)
         try:
             return (self.temporary / _OBJECT).read_bytes()
         except FileNotFoundError:
@@ -179,17 +227,34 @@ class _Run:
         base = "" if self.build is None else self.build.directory
         return os.path.abspath(os.path.join(base, directory))
 
-    def _tool(self, role: str, program: str, arguments: list[str], directory: Path) -> None:
-        log = self.temporary / _LOG
-        status = _execute([program, *arguments], directory, log, self.limits)
-        messages = log.read_bytes().decode("utf-8", "replace")
-        if "unrecognized option" in messages and "--64" in messages:
-            raise UserError("no-assembler", f"{program}: not an assembler for x86-64; {_INSTALL}")
-        if status != 0:
-            self._fail(role, status, messages)
+    def _places(self) -> list[str]:
+        """Where a tool looks for a file, as absolute names."""
+        return [str(self.temporary), *map(self._absolute, self._search())]
 
-    def _fail(self, role: str, status: int | None, messages: str) -> NoReturn:
+    def _execute(
+        self, program: str, arguments: list[str], directory: Path, readable: tuple[str, ...] | None
+    ) -> tuple[int | None, str]:
+        """The status and the messages of a tool."""
+        log = self.temporary / _LOG
+        (self.temporary / _OPENED).unlink(missing_ok=True)
+        status = _execute([program, *arguments], directory, log, self.limits, readable)
+        return status, log.read_bytes().decode("utf-8", "surrogateescape")
+
+    def _check_dependencies(self, directory: Path, source: str, text: str) -> None:
+        """Raise UserError unless the files that a tool says it opened are allowed."""
+        try:
+            rule = (self.temporary / _OPENED).read_bytes().decode("utf-8", "surrogateescape")
+            names = dependencies(rule)
+        except (OSError, ValueError):
+            message = "an included file has a name with a line end or backslashes, or its name is not known; rename it"
+            raise UserError("include-refused", f"{self._name()}: {message}") from None
+        check((name for name in names if name != source), str(directory), self.allowed, text, str(self.path))
+
+    def _fail(self, role: str, status: int | None, messages: str, suspect: UserError | None) -> NoReturn:
+        """Raise the error for a tool that failed. ``suspect`` is why it may have, if it met a bound."""
         limit = _limit_hit(status, messages, self.limits)
+        if limit is not None and suspect is not None:
+            raise suspect
         if limit is not None:
             raise UserError("assembler-limit", f"{self._name()}: the {role} hit its bound of {limit}; shrink the input")
         lines = _error_lines(self._rewritten(messages))
@@ -212,27 +277,37 @@ class _Run:
         return printable(str(self.path))
 
 
-def _execute(command: list[str], directory: Path, log: Path, limits: Limits) -> int | None:
+def _execute(
+    command: list[str], directory: Path, log: Path, limits: Limits, readable: tuple[str, ...] | None = None
+) -> int | None:
     """Run a tool with stdout and stderr in ``log``; its exit status, or None when the wall time ran out.
 
     The limits are set by a shell's ``ulimit`` and inherited through ``exec``:
     a ``preexec_fn`` is not safe when other threads run. ``ulimit -v`` counts
-    KiB and ``-f`` blocks of 512 bytes in a shell that is called ``sh``.
+    KiB and ``-f`` blocks of 512 bytes in a shell that is called ``sh``. It may
+    write in the log's directory only, and read ``readable`` only if that is
+    given; see verifier.confine.
     """
+    home = str(log.parent)
     bounds = (
-        f"ulimit -c 0; ulimit -S -t {limits.cpu_seconds}; ulimit -H -t {limits.cpu_seconds + 1}; "
+        f"umask 077; ulimit -c 0; ulimit -n {_OPEN_FILES}; "
+        f"ulimit -S -t {limits.cpu_seconds}; ulimit -H -t {limits.cpu_seconds + 1}; "
         f"ulimit -v {limits.memory_bytes >> 10}; ulimit -f {limits.output_bytes >> 9}; "
     )
     environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath), "SOURCE_DATE_EPOCH": "0"}
+    environment |= {"HOME": home, "TMPDIR": home}
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", bounds + 'exec "$@"', "sh", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=directory,
-            env=environment,
-            start_new_session=True,
+        process = started(
+            lambda: subprocess.Popen(
+                ["/bin/sh", "-c", bounds + 'exec "$@"', "sh", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=directory,
+                env=environment,
+                start_new_session=True,
+            ),
+            Confinement((home,), readable),
         )
         try:
             return process.wait(limits.wall_seconds)
@@ -258,6 +333,8 @@ def _limit_hit(status: int | None, messages: str, limits: Limits) -> str | None:
         return f"{limits.output_bytes >> 20} MiB of output"
     if re.search(r"out of memory|memory exhausted|[Cc]annot allocate memory", messages):
         return f"{limits.memory_bytes >> 20} MiB of memory"
+    if "Too many open files" in messages:
+        return f"{_OPEN_FILES} open files"
     if re.search(r"nested too deeply|nested depth \d+ exceeds", messages):
         return "nesting depth (macros or included files)"
     return None
@@ -314,6 +391,70 @@ def _same_file(one: str, other: str) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Preprocessor:
+    """What is asked once of a compiler: the directories of its own headers, the flags against quoting."""
+
+    directories: tuple[str, ...]
+    quiet: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)
+def _preprocessor(program: str) -> _Preprocessor:
+    """The directories that ``-v`` lists, with the first flags of _QUIET that the compiler knows."""
+    with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
+        out = Path(temporary) / _LOG
+        for quiet in _QUIET:
+            command = [program, *quiet, "-E", "-v", "-x", "assembler-with-cpp", os.devnull]
+            if _execute(command, Path(temporary), out, DEFAULT_LIMITS) == 0:
+                listed = re.search(
+                    r"^#include .*search starts here:\n(.*?)^End of search list",
+                    out.read_text("utf-8", "surrogateescape"),
+                    re.MULTILINE | re.DOTALL,
+                )
+                lines = listed[1].split("\n") if listed else []
+                return _Preprocessor(tuple(line[1:] for line in lines if line.startswith(" /")), quiet)
+    return _Preprocessor((), ())
+
+
+@lru_cache(maxsize=8)
+def _confinable(program: str) -> tuple[str, ...] | None:
+    """The places that hold an assembler and its libraries; None if it does not run with these alone."""
+    places = (*_SYSTEM, os.path.dirname(os.path.dirname(os.path.realpath(program))))
+    if "/" in places:
+        return None
+    with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
+        out = Path(temporary) / _LOG
+        status = _execute([program, "--version"], Path(temporary), out, DEFAULT_LIMITS, places)
+    return places if status == 0 else None
+
+
+def _readable(program: str, places: Allowed) -> tuple[str, ...] | None:
+    own = _confinable(program)
+    return None if own is None else (*own, *places.roots)
+
+
+def _own_places(build: Build | None) -> tuple[str, ...]:
+    """The directories of the preprocessor's own headers."""
+    program = _find(_CPP) if build is None else _compiler(build)
+    return () if program is None else _preprocessor(program).directories
+
+
+def _places_of(build: Build | None) -> Iterator[str]:
+    """What a build's record names: all if the user named the build, else what is in the current directory.
+
+    A record that merely lies next to the source is as untrusted as the source.
+    """
+    if build is None:
+        return
+    here = os.path.realpath(os.getcwd())
+    personal = {"/", os.path.realpath(os.path.expanduser("~"))}
+    for name in (".", *build.flags.paths):
+        place = os.path.join(build.directory, name)
+        if build.told or (here not in personal and Path(os.path.realpath(place)).is_relative_to(here)):
+            yield place
 
 
 def _find(candidates: tuple[str, ...]) -> str | None:

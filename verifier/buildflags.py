@@ -14,7 +14,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import NoReturn
 
@@ -36,11 +36,15 @@ _SEPARATOR = re.compile(r"[;&|]+")
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The flags for one source, the absolute directory that they are relative to, and the record they are from."""
+    """The flags for one source, the absolute directory that they are relative to, and the record they are from.
+
+    ``told``: the user named the build; otherwise the record lay next to the source.
+    """
 
     flags: CompilerFlags
     directory: str
     origin: str
+    told: bool = True
 
 
 def build_of(source: Path, told: str | None) -> Build | None:
@@ -56,7 +60,7 @@ def build_of(source: Path, told: str | None) -> Build | None:
     """
     beside = source.parent / _cmd_name(source)
     if told is None:
-        return _from_cmd(beside, source, None) if beside.is_file() else None
+        return replace(_from_cmd(beside, source, None), told=False) if beside.is_file() else None
     given = Path(told)
     if given.is_file():
         return _from_database(given, source)
