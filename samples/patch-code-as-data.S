@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # CONTRACT: linux
 # ENTRY:    exit_to_user
-# EXPECT:   inconclusive replay-disagrees
+# EXPECT:   inconclusive replay-refused
 # ORIGIN:   Linux arch/x86/include/asm/alternative.h (pattern): a site that is read
 
 // The code reads a byte of a site and trusts the address where it is not the one
-// in the file. The byte counts as unknown; the emulator, which has the file, does
-// not confirm that.
+// in the file. The byte counts as unknown; the emulator, which has the code as it
+// runs, refuses a machine with another one.
 
 #include "patch.h"
 

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+# The width of the output is that of a pipe, whoever starts the tests.
+os.environ.pop("COLUMNS", None)
 
 # The same examples on every machine and no timed assertion: a red test is a fact about the code.
 settings.register_profile("verify-exit", derandomize=True, deadline=None, print_blob=True)

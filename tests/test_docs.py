@@ -71,6 +71,7 @@ ASSUMPTION_SAMPLES = {
 """A sample whose report lists the assumption."""
 
 REASON_SAMPLES = {
+    "replay-refused": "patch-code-as-data",
     "unsupported-instruction": "inconclusive-unsupported", "undecodable": "hazard-data-in-code",
     "unresolved-jump": "inconclusive-jump", "unresolved-store": "inconclusive-store", "loop-bound": "flow-recursion",
     "vacuous": "inconclusive-vacuous", "no-sysret": "inconclusive-no-sysret",
@@ -207,8 +208,8 @@ def test_reason_is_its_samples(code: str) -> None:
 def test_reasons_without_a_sample_are_these() -> None:
     """A reason without a sample needs what no sample can have, or is a defect."""
     assert {reason.code for reason in REASONS} - set(REASON_SAMPLES) == {
-        *("unresolved-load", "site-undecided", "timeout", "cover-gap", "replay-disagrees"),
-        *("stopped", "promise-missing", "state-limit", "no-entry"),
+        *("site-undecided", "timeout", "cover-gap", "replay-disagrees"),
+        *("stopped", "promise-missing", "state-limit"),
     }
 
 

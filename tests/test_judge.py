@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 def write(directory: Path, body: str, header: str = "# CONTRACT: linux\n") -> Path:
     """A source that includes the samples' macros."""
+    shutil.copy(SAMPLES / "exit.h", directory)
     path = directory / "path.S"
-    path.write_text(f'{header}#include "{SAMPLES}/exit.h"\n\t.globl exit_to_user\nexit_to_user:\n{body}\n')
+    path.write_text(f'{header}#include "exit.h"\n\t.globl exit_to_user\nexit_to_user:\n{body}\n')
     return path
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,8 +31,10 @@ TESTS = {
 
 def source(directory: Path, body: str) -> Path:
     """An exit path that begins with what a sample begins with."""
+    for header in SAMPLES.glob("*.h"):
+        shutil.copy(header, directory)
     path = directory / "patched.S"
-    path.write_text(f'# CONTRACT: linux\n#include "{SAMPLES}/patch.h"\n.globl exit_to_user\nexit_to_user:\n{body}\n')
+    path.write_text(f'# CONTRACT: linux\n#include "patch.h"\n.globl exit_to_user\nexit_to_user:\n{body}\n')
     return path
 
 

@@ -593,7 +593,8 @@ def test_json_has_the_documented_fields() -> None:
     """The field names are those of the published interface."""
     whole = document(violated())
     assert set(whole) == {
-        *("schema", "verdict", "inputs", "contract", "profile", "assumptions", "tool", "sites", "reasons")
+        *("schema", "verdict", "inputs", "contract", "profile", "assumptions", "tool", "sites", "reasons"),
+        "disagreements",
     }
     site = whole["sites"][0]  # type: ignore[index]
     assert {"kind", "symbol", "offset", "address", "file", "line", "clauses"} <= set(site)

@@ -43,8 +43,10 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"confirm", "entries", "patchtables", "prove"}),
-    frozenset({"counterexample", "patchmarks", "patchsearch", "patchsites", "plan", "references", "thunks"}),
-    frozenset({"patching", "results"}),
+    frozenset(
+        {"counterexample", "obligation_text", "patchmarks", "patchsearch", "patchsites", "plan", "references", "thunks"}
+    ),
+    frozenset({"challenge", "patching", "results"}),
     frozenset({"inputs", "judge"}),
     frozenset({"pipeline"}),
     frozenset({"cli"}),
@@ -61,7 +63,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "pyvex": frozenset({"lift"}),
     "capstone": frozenset({"lift"}),
     "elftools": frozenset(),
-    "unicorn": frozenset({"replay"}),
+    "unicorn": frozenset({"challenge", "replay"}),
     "z3": frozenset({"solver"}),
     "cvc5": frozenset({"crosscheck"}),
     "bitwuzla": frozenset({"crosscheck"}),

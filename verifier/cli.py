@@ -19,7 +19,7 @@ from typing import IO, NoReturn, Protocol
 
 from verifier import __version__
 from verifier.model import FileReport, InputFile, UserError
-from verifier.options import Options, add_arguments, from_namespace
+from verifier.options import Options, add_arguments, add_evidence_arguments, from_namespace
 from verifier.progress import Progress, shown
 from verifier.report import FORMATS, Style, render
 from verifier.report.verdict import (
@@ -35,7 +35,7 @@ from verifier.report.verdict import (
 from verifier.report.words import clean
 
 TRACEBACK = "VERIFY_EXIT_TRACEBACK"
-COMMANDS: tuple[str, ...] = ("explain",)
+COMMANDS: tuple[str, ...] = ("explain", "replay")
 PIPE_WIDTH = 100
 
 _ENGINE_LOGGERS = ("angr", "archinfo", "claripy", "cle", "pyvex")
@@ -78,6 +78,8 @@ def _main(words: list[str]) -> int:
     try:
         if words[:1] == ["explain"]:
             return _explain(words[1:])
+        if words[:1] == ["replay"]:
+            return _replay(words[1:])
         parsed = parser.parse_args(words)
     except SystemExit as stop:
         # argparse ends the process after --help and --version.
@@ -311,7 +313,7 @@ def build_parser() -> argparse.ArgumentParser:
     codes = ", ".join(f"{code} {name}" for code, name, _ in EXIT_CODES)
     parser = _Parser(
         prog="verify-exit",
-        usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]",
+        usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT...",
         description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
         epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
@@ -325,6 +327,7 @@ def build_parser() -> argparse.ArgumentParser:
         "also compressed",
     )
     add_arguments(parser)
+    add_evidence_arguments(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "--format",
@@ -354,3 +357,46 @@ def _explain(words: Sequence[str]) -> int:
     parsed = parser.parse_args(words)
     width = min(_width(sys.stdout), PIPE_WIDTH)
     return _print(explain(parsed.ids, tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES))), max(width, 40)))
+
+
+def _replay(words: Sequence[str]) -> int:
+    from verifier.replays import REPORT_BYTES, cases, run, shown
+
+    parser = _Parser(
+        prog="verify-exit replay",
+        description="Run the counterexamples and witnesses of a JSON report again on the emulator, from the report "
+        "alone: neither the file nor the lifter nor the solver takes part.",
+        epilog="Exit codes: 0 every run ended as recorded, 70 one did not, 4 not a report.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("reports", nargs="+", metavar="REPORT", help="what --format json wrote; - is standard input")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-v", "--verbose", action="store_true", help="both outcomes of every run")
+    volume.add_argument("-q", "--quiet", action="store_true", help="only runs that did not end as recorded")
+    parsed = parser.parse_args(words)
+    codes, lines, confirmed = [], [], 0
+    for name in parsed.reports:
+        for case in cases(_report_bytes(name, REPORT_BYTES), name):
+            outcome = run(case)
+            codes.append(INTERNAL if outcome.problem else PROVED)
+            confirmed += not outcome.problem
+            if outcome.problem or not parsed.quiet:
+                lines.append(shown(outcome, parsed.verbose))
+    lines.append(f"{confirmed} of {len(codes)} runs ended as recorded")
+    return worst_code((_print("\n".join(lines) + "\n"), *codes))
+
+
+def _report_bytes(name: str, limit: int) -> bytes:
+    """A report's bytes. Raises UserError("bad-report" | "input-not-found")."""
+    if name == "-":
+        data = sys.stdin.buffer.read(limit + 1)
+    else:
+        _must_exist(name)
+        try:
+            with Path(name).open("rb") as stream:
+                data = stream.read(limit + 1)
+        except OSError as error:
+            raise UserError("bad-report", f"{name}: cannot be read: {error.strerror or error}") from None
+    if len(data) > limit:
+        raise UserError("bad-report", f"{name}: larger than {limit >> 20} MiB")
+    return data

@@ -2,7 +2,8 @@
 """Hand one concrete machine to the emulator and compare it with what the lifted semantics say.
 
 The emulator runs the real bytes up to the exit instruction; registers, GS
-pair, CR3, the instructions executed and the frame must agree.
+pair, CR3, the instructions executed and the frame must agree. Then the exit is judged once more, on
+the emulator's numbers alone.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from dataclasses import dataclass
 
 from verifier.isa.machine import FLAG_POSITIONS
 from verifier.isa.msr import TRACKED
+from verifier.lift.decode import decode
 from verifier.lift.entry import Entry
 from verifier.lift.flags import ARITHMETIC
 from verifier.lift.state import State
 from verifier.lift.symbols import Symbol, Symbols
 from verifier.model import GPRS, Defect, Image, address_of
+from verifier.recording import Bytes, EndState, ExitFacts, Recording
 from verifier.replay import CallEffect, MemoryWord, ReplayRequest, ReplayResult, replay
+from verifier.rerun import differences, emulated_end, exit_problems
 from verifier.solver import Model
 from verifier.trace import Imposed, Trace
 
@@ -26,27 +30,48 @@ _BASES = {"fs_base", "gs_base", "kernel_gs_base"}
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Whether the emulator agrees; ``executed`` is False if it could not run the path at all."""
+    """What the emulator says of one machine.
+
+    ``refused``: it could not run the path, so that there is nothing to compare. ``recording`` is
+    set where it agrees. Where it ran and does not, ``problems`` say in what, ``lifted`` is the
+    predicted end (None: the lifted semantics take no one path) and ``emulated`` its own.
+    """
 
     agrees: bool
-    executed: bool
+    refused: bool
     note: str
+    recording: Recording | None = None
+    problems: tuple[str, ...] = ()
+    lifted: EndState | None = None
+    emulated: EndState | None = None
 
 
-def confirm(image: Image, entry: Entry, trace: Trace, model: Model) -> Confirmation:
-    """Replay the machine of ``model`` and compare its end with the trace's."""
+def confirm(image: Image, entry: Entry, trace: Trace, model: Model, facts: ExitFacts, clause: str = "") -> Confirmation:
+    """Replay the machine of ``model``, compare its end with the trace's, and judge ``clause`` there ("": a witness)."""
     if trace.leaf is None:
-        return Confirmation(False, True, "the lifted semantics do not take one path")
+        problem = "the lifted semantics do not take one path"
+        return Confirmation(False, False, problem, problems=(problem,))
     for _, address, _ in trace.leaf.state.shared.frame_slots:
         # A word that nothing has read yet gets its symbol here, so that the emulator gets its value.
         trace.leaf.state.memory.load(address, 8)
     asked = request(entry, trace, model)
-    result = replay(as_it_runs(image, entry, model, trace.addresses), asked)
+    running = as_it_runs(image, entry, model, trace.addresses)
+    result = replay(running, asked)
+    lifted, emulated = _lifted(trace, trace.leaf.state, model), emulated_end(result, _slots(trace.leaf.state))
     if not result.reached:
-        return Confirmation(
-            False, not _refused(result), f"the emulator stopped at {result.stopped_at:#x}: {result.reason}"
-        )
-    return _compare(trace, trace.leaf.state, model, result)
+        note = f"the emulator stopped at {result.stopped_at:#x}: {result.reason}"
+        return Confirmation(False, _refused(result), note, None, (note,), lifted, emulated)
+    problems = differences(lifted, emulated) or exit_problems(facts, emulated, result, clause)
+    if problems:
+        note = f"the emulator disagrees: {'; '.join(problems[:4])}"
+        return Confirmation(False, False, note, None, problems, lifted, emulated)
+    recording = Recording(clause, asked, _bytes(running, asked, result), lifted, facts)
+    note = f"{len(trace.addresses)} instructions on the real bytes end in the same state"
+    return Confirmation(True, False, note, recording)
+
+
+def _slots(state: State) -> tuple[str, ...]:
+    return tuple(name for name, _, _ in state.shared.frame_slots)
 
 
 def as_it_runs(image: Image, entry: Entry, model: Model, addresses: Iterable[int]) -> Image:
@@ -61,8 +86,12 @@ def as_it_runs(image: Image, entry: Entry, model: Model, addresses: Iterable[int
 
 
 def _refused(result: ReplayResult) -> bool:
-    """Whether the emulator has no such instruction, as opposed to another result of it."""
-    return "#UD" in result.reason or "cannot" in result.reason
+    """Whether the emulator cannot run this, as opposed to having another result of it.
+
+    A request that changes a read-only byte is one of a machine that the memory model admits and
+    that does not exist: patched code that is read as data.
+    """
+    return any(word in result.reason for word in ("#UD", "cannot", "the request changes"))
 
 
 def request(entry: Entry, trace: Trace, model: Model) -> ReplayRequest:
@@ -163,27 +192,43 @@ def _patches(symbols: Symbols, model: Model, executed: set[int]) -> tuple[tuple[
     return tuple((address, mask, value) for address, (mask, value) in sorted(patches.items()))
 
 
-def _compare(trace: Trace, state: State, model: Model, result: ReplayResult) -> Confirmation:
-    problems: list[str] = []
-
-    def same(name: str, expected: int, found: int) -> None:
-        if expected != found:
-            problems.append(f"{name} is {found:#x}, not {expected:#x}")
-
-    for name, found in result.registers:
-        same(name, model.value(state.gprs[name]), found)
-    same("gs_base", model.value(state.system["gs_base"]), result.gs_base)
-    same("kernel_gs_base", model.value(state.system["kernel_gs_base"]), result.kernel_gs_base)
-    same("cr3", model.value(state.system["cr3"]) & ((1 << 63) - 1), result.cr3)
-    same("rflags.IF", model.value(state.system["if"]), result.rflags >> FLAG_POSITIONS["if"] & 1)
+def _lifted(trace: Trace, state: State, model: Model) -> EndState:
+    """The end that the lifted semantics predict."""
     executed = [
         address for index, address in enumerate(trace.addresses) if index == 0 or trace.addresses[index - 1] != address
     ]
-    if tuple(executed) != result.trace:
-        problems.append("it executed other instructions")
-    slots = state.shared.frame_slots
-    for (name, address, _), word in zip(slots, result.memory, strict=True):
-        same(f"frame.{name}", model.value(state.memory.load(address, 8)), word.value)
-    if problems:
-        return Confirmation(False, True, "the emulator disagrees: " + "; ".join(problems[:4]))
-    return Confirmation(True, True, f"{len(trace.addresses)} instructions on the real bytes end in the same state")
+    return EndState(
+        registers=tuple((name, model.value(state.gprs[name])) for name in GPRS),
+        gs_base=model.value(state.system["gs_base"]),
+        kernel_gs_base=model.value(state.system["kernel_gs_base"]),
+        cr3=model.value(state.system["cr3"]) & (1 << 63) - 1,
+        interrupts=model.value(state.system["if"]),
+        trace=tuple(executed),
+        frame=tuple((name, model.value(state.memory.load(at, 8))) for name, at, _ in state.shared.frame_slots),
+    )
+
+
+def _bytes(image: Image, asked: ReplayRequest, result: ReplayResult) -> tuple[Bytes, ...]:
+    """What of the image the run executed and read, as it was at the start; neighbours are joined."""
+    content: dict[int, int] = {}
+    for address in (*result.trace, asked.stop_at):
+        code = image.code_at(address)
+        content.update(enumerate(code[: decode(code, address).size], address))
+    for _, word in result.reads:
+        for address in range(word.address, word.address + word.size):
+            section = image.section_at(address)
+            if section is not None:
+                offset = address - section.address
+                content[address] = section.data[offset] if offset < len(section.data) else 0
+    found: list[Bytes] = []
+    for address, byte in sorted(content.items()):
+        section = image.section_at(address)
+        if section is None:
+            raise Defect("bytes of the image lie in a section")
+        last = found[-1] if found else None
+        kind = (section.executable, section.writable)
+        if last and last.address + len(last.data) == address and (last.executable, last.writable) == kind:
+            found[-1] = Bytes(last.address, last.data + bytes([byte]), *kind)
+        else:
+            found.append(Bytes(address, bytes([byte]), *kind))
+    return tuple(found)

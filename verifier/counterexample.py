@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import claripy
 
 from verifier.clauses import Clause
-from verifier.confirm import confirm
+from verifier.confirm import Confirmation, confirm
 from verifier.contract import Contract
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Bounds
@@ -31,9 +31,10 @@ from verifier.model import (
 from verifier.obligations import Reference, by_contract, exit_view
 from verifier.outcomes import TF, ExitView, Outcome
 from verifier.prove import Answer, config_condition, exactness
+from verifier.recording import ExitFacts
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land
-from verifier.trace import Trace, follow
+from verifier.trace import follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +178,11 @@ def _input(symbol: Symbol, value: int) -> Input:
             return Input(symbol.name, value, kind, symbol.origin)
 
 
-def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Counterexample | None:
+def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Counterexample | Confirmation | None:
     """The counterexample of a violated answer; None if there is no such machine after all.
 
-    With ``known`` only the machine with these inputs will do. ``replayed`` is
-    False where the emulator does not end in the predicted state.
+    With ``known`` only the machine with these inputs will do. A Confirmation says why the machine that
+    was found is none: the emulator, or the lifted semantics followed step by step, do not bear it out.
     """
     found = concrete_machine(setting, answer.config, answer.query, known)
     if found is None:
@@ -192,7 +193,7 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     trace = follow(setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract)
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
-        return _unconfirmed(answer, inputs, trace, "the lifted semantics do not reach the exit in this state")
+        return _contradicted("the lifted semantics do not reach the exit in this state")
     if answer.path is None:
         raise Defect("a violated answer has a path")
     reference = answer.path.reference
@@ -200,8 +201,11 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
         reference = by_contract(leaf.state, entry, contract, setting.cr3_reference)
     view = concrete_view(exit_view(leaf.detail, leaf.state, entry, contract, reference), model)
     if answer.clause.holds(view) is not False:
-        return _unconfirmed(answer, inputs, trace, "the clause holds in this state when it is followed step by step")
-    confirmation = confirm(setting.image, entry, trace, model)
+        return _contradicted("the clause holds in this state when it is followed step by step")
+    facts = exit_facts(setting, answer.config, leaf.state, reference, view, model)
+    confirmation = confirm(setting.image, entry, trace, model, facts, answer.clause.id)
+    if not confirmation.agrees:
+        return confirmation
     return Counterexample(
         config=answer.config,
         cause=answer.clause.cause(view),
@@ -212,17 +216,49 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
         iret=_iret(view),
         differs=_differs(answer.clause, view, leaf.state, model),
         vendor_notes=answer.clause.vendors,
-        replayed=confirmation.agrees,
+        replayed=True,
         replay_note=confirmation.note,
+        recording=confirmation.recording,
     )
 
 
-def _unconfirmed(answer: Answer, inputs: tuple[Input, ...], trace: Trace, note: str) -> Counterexample:
-    nothing = OutcomeView("sysretq", None, "", ())
-    return Counterexample(
-        answer.config, answer.clause.title, inputs, tuple(trace.steps), (), nothing,
-        replace(nothing, instruction="iretq"), (), (), False, note,
-    )  # fmt: skip
+def _contradicted(problem: str) -> Confirmation:
+    return Confirmation(False, False, problem, problems=(problem,))
+
+
+def exit_facts(
+    setting: Setting, config: Config, state: State, reference: Reference, view: ExitView, model: Model
+) -> ExitFacts:
+    """What the exit of a concrete machine is judged by, beside the registers; ``view`` is of ints.
+
+    An IRETQ that is judged itself has the frame that it pops as its frame.
+    """
+    frame = {name: model.value(term) for name, term in reference.frame.items()}
+    if view.kind == "iretq":
+        own = view.sysret
+        frame = {"rip": own.rip, "cs": own.cs, "rflags": own.rflags, "rsp": own.rsp, "ss": own.ss}
+    happened = (
+        (event.kind, event.location.address)
+        for event in state.events
+        if event.counts(state) and (event.condition is True or model.holds(event.condition))
+    )
+    system = {name: model.value(state.system[name]) for name in ("star", "efer", "cr4", "nt", "ss_flat")}
+    return ExitFacts(
+        kind=view.kind,
+        vendor=config[0],
+        paging=config[1],
+        frame=tuple((name, frame[name]) for name in FRAME_WORDS),
+        gprs=tuple((name, wanted) for name, _, wanted in view.gprs),
+        user_gs=view.user_gs,
+        kernel_gs=view.kernel_gs,
+        cr3_reference=view.cr3_reference,
+        user_cs=view.user_cs,
+        user_ss=view.user_ss,
+        sysenter_cs=setting.contract.sysenter_cs,
+        events=tuple(sorted(set(happened))),
+        promises=tuple(sorted(view.promises)),
+        **system,
+    )
 
 
 def concrete_view(view: ExitView, model: Model) -> ExitView:

@@ -65,7 +65,9 @@ def prepare(given: Input, chosen: Options, contract: Contract) -> Loaded:
             raise UserError("bad-symbols", f"{path}: --symbols goes with an executable; a source has its own", 2)
         build = build_of(given.path, chosen.build)
         container = f"built as {build.origin} says" if build is not None else ""
-        code = assemble(given.path, chosen.include_dirs, chosen.defines, build=build)
+        code = assemble(
+            given.path, chosen.include_dirs, chosen.defines, build=build, allow_include=chosen.allow_include
+        )
     elif given.data.startswith(_ELF):
         code = given.data
     else:

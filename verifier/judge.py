@@ -16,7 +16,7 @@ from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
 from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
-from verifier.model import Config, Image, Location, Reason, SiteResult, UserError, address_of
+from verifier.model import Config, Disagreement, Image, Location, Reason, SiteResult, UserError, address_of
 from verifier.obligations import JUDGED, Reference, by_contract, cr3_reference, exit_view
 from verifier.plan import Job, Way
 from verifier.progress import SILENT, Progress
@@ -72,6 +72,7 @@ class Judgement:
     clock: Clock
     sites: list[SiteResult] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
+    disagreements: list[Disagreement] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     statistics: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reached: set[int] = field(default_factory=set)
@@ -81,6 +82,7 @@ class Judgement:
         """Count what a part found."""
         self.sites += part.sites
         self.reasons += part.reasons
+        self.disagreements += part.disagreements
         self.used |= part.used
         self.reached |= part.reached
         self.places |= part.places
@@ -187,9 +189,11 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
             wanted, answers = _undecided(here, answers, follow)
             if wanted:
                 return wanted
-        site, reasons = site_result(here, start.name, paths, answers, problems)
-        whole.sites.append(replace(site, code=code, switches=_switch_names(task.image, explorer.executed)))
-        whole.reasons += reasons
+        found_here = site_result(here, start.name, paths, answers, problems)
+        switches = _switch_names(task.image, explorer.executed)
+        whole.sites.append(replace(found_here.site, code=code, switches=switches))
+        whole.reasons += found_here.reasons
+        whole.disagreements += found_here.disagreements
         whole.clock.lap("explain")
     if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
         whole.reasons.append(_nothing_reached(task, start, explorer))

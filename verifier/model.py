@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from verifier.recording import EndState, Recording
+
 GPRS: tuple[str, ...] = (
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
     "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
@@ -480,6 +482,7 @@ class Counterexample:
     vendor_notes: tuple[tuple[str, str], ...]
     replayed: bool
     replay_note: str
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,7 +516,7 @@ class SiteResult:
 
     ``code`` is what the verdict covers: the instructions on the paths to the
     exit and the exit itself. ``switches`` names the CPU features and static
-    keys that the paths depend on.
+    keys that the paths depend on. ``recording`` is the witness as it was replayed.
     """
 
     kind: str
@@ -524,6 +527,24 @@ class SiteResult:
     witness: tuple[Input, ...]
     code: tuple[CodeRange, ...] = ()
     switches: tuple[str, ...] = ()
+    recording: Recording | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A machine for which two ways of running it differ, so that one of them is wrong.
+
+    ``clause`` is "" for a site's witness. ``lifted`` is the end that the lifted semantics predict,
+    ``emulated`` the emulator's; None where there is none.
+    """
+
+    location: Location
+    clause: str
+    config: Config
+    problems: tuple[str, ...]
+    inputs: tuple[Input, ...] = ()
+    lifted: EndState | None = None
+    emulated: EndState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,6 +563,8 @@ class FileReport:
     ``statistics`` (name, value) and ``timings`` (stage, seconds) are for ``-v``
     and never enter JSON. ``container`` says what the code was unpacked from,
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
+    ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
+    unless something is violated.
     """
 
     input: InputFile
@@ -559,3 +582,4 @@ class FileReport:
     statistics: tuple[tuple[str, int], ...] = ()
     timings: tuple[tuple[str, float], ...] = ()
     container: str = ""
+    disagreements: tuple[Disagreement, ...] = ()

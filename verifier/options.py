@@ -35,6 +35,11 @@ class Options:
     of the contract's frame table; ``check_iret`` judges the IRET exits as well.
     ``build`` is a compilation database or a build directory, ``symbols`` a
     System.map or an ELF file with the symbols that the input itself lacks.
+    ``allow_include`` are more directories that a source may include files from.
+
+    The last group asks for evidence beside the verdict: ``challenge`` is how many concrete
+    states the emulator runs against what was proved, ``cross_check`` names further solvers,
+    ``emit_smt2`` and ``certificate`` are directories to write to.
     """
 
     entries: tuple[str, ...] = ()
@@ -49,11 +54,18 @@ class Options:
     check_iret: bool = False
     build: str | None = None
     symbols: str | None = None
+    allow_include: tuple[str, ...] = ()
+    challenge: int | None = None
+    cross_check: tuple[str, ...] = ()
+    emit_smt2: str | None = None
+    certificate: str | None = None
 
 
 def resolve(told: Options, header: Options) -> Options:
     """``told`` completed with the file header's values, then with the defaults.
 
+    What a file under test may not choose (evidence, what is written where, directories to include
+    from) is taken from ``told`` alone.
     Include directories and macros of both are kept, the header's first, so
     that a macro of the command line wins in the preprocessor. The result has
     a contract, a profile and at least one configuration.
@@ -71,6 +83,11 @@ def resolve(told: Options, header: Options) -> Options:
         check_iret=told.check_iret or header.check_iret,
         build=told.build or header.build,
         symbols=told.symbols or header.symbols,
+        allow_include=told.allow_include,
+        challenge=told.challenge,
+        cross_check=told.cross_check,
+        emit_smt2=told.emit_smt2,
+        certificate=told.certificate,
     )
 
 
@@ -92,6 +109,8 @@ def command(path: str, options: Options) -> str:
             words += [flag, value]
     words += [f"-I{directory}" for directory in options.include_dirs]
     words += [f"-D{define}" for define in options.defines]
+    for directory in options.allow_include:
+        words += ["--allow-include", directory]
     if options.frame is not None:
         words += ["--frame", options.frame]
     if options.check_iret:
@@ -100,6 +119,10 @@ def command(path: str, options: Options) -> str:
         words += ["--timeout", f"{options.timeout:g}"]
     if options.rlimit is not None:
         words += ["--rlimit", str(options.rlimit)]
+    if options.challenge is not None:
+        words += ["--challenge", str(options.challenge)]
+    if options.cross_check:
+        words += ["--cross-check", ",".join(options.cross_check)]
     return shlex.join(words)
 
 
@@ -165,8 +188,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what only the command line may ask for: a file under test does not choose what is believed or written."""
+    parser.add_argument(
+        "--allow-include",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let a source include files below DIR as well (always: its own directory and those of -I)",
+    )
+    evidence = parser.add_argument_group("evidence beside the verdict (a disagreement never passes)")
+    evidence.add_argument(
+        "--challenge",
+        type=_positive,
+        metavar="N",
+        help="run N concrete states, chosen to break the path, on the emulator against every proved clause",
+    )
+    evidence.add_argument(
+        "--cross-check",
+        type=lambda text: tuple(dict.fromkeys(name for name in text.split(",") if name)),
+        default=(),
+        metavar="SOLVER[,SOLVER]",
+        help="let further solvers answer every obligation: cvc5, bitwuzla (pip install 'verify-exit[cross-check]')",
+    )
+    evidence.add_argument("--emit-smt2", metavar="DIR", help="write every obligation as an SMT-LIB 2 file")
+    evidence.add_argument(
+        "--certificate", metavar="DIR", help="write a proof of every proved obligation that a separate checker accepts"
+    )
+
+
 def from_namespace(parsed: argparse.Namespace) -> Options:
-    """The Options in a namespace that ``add_arguments`` filled."""
+    """The Options in a namespace that ``add_arguments`` filled, and perhaps ``add_evidence_arguments``."""
     configs: tuple[Config, ...] | None = None
     if parsed.vendor or parsed.paging:
         configs = tuple(
@@ -187,6 +239,11 @@ def from_namespace(parsed: argparse.Namespace) -> Options:
         check_iret=parsed.check_iret,
         build=parsed.build,
         symbols=parsed.symbols,
+        allow_include=tuple(getattr(parsed, "allow_include", ())),
+        challenge=getattr(parsed, "challenge", None),
+        cross_check=tuple(getattr(parsed, "cross_check", ())),
+        emit_smt2=getattr(parsed, "emit_smt2", None),
+        certificate=getattr(parsed, "certificate", None),
     )
 
 

@@ -119,6 +119,8 @@ def examine(
         statistics=tuple(sorted(whole.statistics.items())),
         timings=tuple(clock.spent.items()),
         container=loaded.container,
+        error=_error(whole),
+        disagreements=tuple(whole.disagreements),
     )
 
 
@@ -146,6 +148,18 @@ def _verdict(whole: Judgement) -> Verdict:
     verdicts = {site.verdict for site in whole.sites}
     if "violated" in verdicts:
         return "violated"
+    if whole.disagreements:
+        return "error"
     if whole.reasons or not whole.sites or verdicts != {"proved"}:
         return "inconclusive"
     return "proved"
+
+
+def _error(whole: Judgement) -> tuple[str, str, int] | None:
+    """The internal error that a disagreement is, unless a confirmed violation outweighs it."""
+    if not whole.disagreements or _verdict(whole) != "error":
+        return None
+    first = whole.disagreements[0]
+    about = first.clause or "the witness"
+    text = f"two ways of running one machine differ ({about}): {first.problems[0]}; nothing is claimed, report this"
+    return "replay-disagrees", text, 70

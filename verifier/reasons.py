@@ -49,13 +49,6 @@ REASONS: tuple[ReasonCode, ...] = (
         "Make the address follow from one of these, or move the store out of the analysed code into a called function.",
     ),
     ReasonCode(
-        "unresolved-load",
-        "the region that a load reads is not known",
-        "The address of a load does not follow from the stack pointer, the per-CPU base or a symbol, "
-        "and its result matters.",
-        "Make the address follow from one of these, or move the load out of the analysed code into a called function.",
-    ),
-    ReasonCode(
         "loop-bound",
         "a loop does not end within the bound",
         "The trip count of a loop is not a constant, or is above the limit, and no sound summary of the "
@@ -139,10 +132,18 @@ REASONS: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         "replay-disagrees",
-        "running the counterexample did not confirm it",
-        "The concrete run of the counterexample ended in another state than the model predicted. Either "
-        "the model or the emulator is wrong, so no violation is claimed.",
+        "two ways of running one machine differ",
+        "The concrete run of a counterexample, or of the machine that shows that an exit is reached, ended on the "
+        "emulator in another state than the lifted semantics predict. One of them is wrong, so nothing is claimed: the "
+        "exit status is 70, and the report shows both runs.",
         "Report it with the JSON output: it is a defect of this tool or of the emulator.",
+    ),
+    ReasonCode(
+        "replay-refused",
+        "the emulator cannot run the path",
+        "The machine that the solver found runs an instruction that the emulator does not have. A violation, and that "
+        "an exit is reached at all, are claimed only if they were executed.",
+        "Start at an entry behind the instruction that the reason names.",
     ),
     ReasonCode(
         "not-modelled-exit",
@@ -182,12 +183,10 @@ REASONS: tuple[ReasonCode, ...] = (
         "The exploration met its bound before all paths ended. Paths that were not followed prove nothing.",
         "Start closer to the exit with --entry.",
     ),
-    ReasonCode(
-        "no-entry",
-        "it is not clear where execution starts",
-        "No entry was given, and the code does not have exactly one global symbol from which an exit "
-        "instruction is reached.",
-        "Name the entry with --entry or with a header line such as '# ENTRY: exit_to_user'.",
-    ),
 )
 """Every reason code, in the order in which ``explain`` lists them."""
+
+
+def reason(code: str) -> ReasonCode | None:
+    """The entry of that code."""
+    return next((found for found in REASONS if found.code == code), None)

@@ -44,6 +44,7 @@ _NUMBER = {name: getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GP
 # The order in which ModRM and REX.B number the GPRs (SDM vol. 2A, table 2-2).
 _BY_NUMBER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *GPRS[8:])
 _RFLAGS = 0x3F7FD7 & ~0x30000  # the defined bits (SDM vol. 1, 3.4.3) without RF and VM
+_IF = 1 << 9
 _CR4_LA57 = 1 << 12
 _BASES = (0xC0000100, 0xC0000101, 0xC0000102)  # FS.base, GS.base, KERNEL_GS_BASE
 _CANONICAL_MSRS = frozenset((0x175, 0x176, 0xC0000082, 0xC0000083, *_BASES))  # WRMSR in SDM vol. 2C
@@ -68,6 +69,7 @@ class _Machine:
         self._image, self._request = image, request
         self._canonical_shift = 56 if request.cr4 & _CR4_LA57 else 47
         self._trace: list[int] = []
+        self._interruptible: set[int] = set()
         self._accesses: tuple[list[tuple[int, MemoryWord]], list[tuple[int, MemoryWord]]] = ([], [])
         self._msrs = {number: value for number, value in request.msrs if number not in _BASES}
         self._calls = iter(request.calls)
@@ -148,6 +150,7 @@ class _Machine:
             cr4=uc.reg_read(x86_const.UC_X86_REG_CR4),
             msrs=tuple(sorted(self._msrs.items())),
             trace=tuple(self._trace),
+            interruptible=frozenset(self._interruptible),
             reads=tuple(self._accesses[0]),
             writes=tuple(self._accesses[1]),
             memory=tuple(MemoryWord(at, self._memory.load(at, size), size) for at, size in self._request.read_back),
@@ -190,6 +193,8 @@ class _Machine:
             self._apply_effect()
         if target != at or not opcode.is_string:
             self._patch_flags(at)
+        if self._rflags() & _IF:
+            self._interruptible.add(at)
         self._at = target
 
     def _before(self, opcode: Opcode, chosen: bool) -> None:

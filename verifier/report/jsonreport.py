@@ -17,6 +17,7 @@ from verifier.model import (
     ClauseResult,
     CodeRange,
     Counterexample,
+    Disagreement,
     Field,
     FileReport,
     Input,
@@ -26,6 +27,7 @@ from verifier.model import (
     SiteResult,
     Step,
 )
+from verifier.recording import to_json
 from verifier.report import Style
 from verifier.report.grouping import code_digest, code_ranges
 from verifier.report.verdict import worst_verdict
@@ -67,6 +69,9 @@ def document(reports: Sequence[FileReport]) -> Json:
         "tool": dict(sorted({item for report in reports for item in report.tool})),
         "sites": [_site(site, report.input.path) for report in reports for site in report.sites],
         "reasons": [reason for report in reports for reason in _reasons(report)],
+        "disagreements": [
+            _disagreement(item, report.input.path) for report in reports for item in report.disagreements
+        ],
     }
 
 
@@ -118,6 +123,20 @@ def _site(site: SiteResult, path: str) -> Json:
         "code": [_range(item) for item in code_ranges(site)],
         "code_sha256": code_digest(site) or None,
         "features": sorted(site.switches),
+        "replay": to_json(site.recording),
+    }
+
+
+def _disagreement(item: Disagreement, path: str) -> Json:
+    return {
+        "input": path,
+        "location": _location(item.location),
+        "clause": item.clause or None,
+        "config": list(item.config),
+        "problems": list(item.problems),
+        "inputs": _values(item.inputs),
+        "lifted": to_json(item.lifted),
+        "emulated": to_json(item.emulated),
     }
 
 
@@ -164,6 +183,7 @@ def _counterexample(example: Counterexample) -> Json:
         "vendor_notes": dict(example.vendor_notes),
         "replayed": example.replayed,
         "replay_note": example.replay_note,
+        "replay": to_json(example.recording),
     }
 
 

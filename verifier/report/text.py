@@ -19,6 +19,7 @@ from verifier.model import Assumption, FileReport, Input, SiteResult
 from verifier.report import Style
 from verifier.report.code import covered
 from verifier.report.counterexample import Listed, full, short
+from verifier.report.disagreement import disagreement
 from verifier.report.grouping import (
     StatusRow,
     Violation,
@@ -141,6 +142,10 @@ def _details(console: Console, report: FileReport, style: Style) -> None:
         # As long as it is: a folded command cannot be pasted.
         console.print(Text.assemble(("Reproduce", "bold"), f": {clean(report.command)}"), soft_wrap=True)
     _reasons(console, report)
+    for item in report.disagreements:
+        console.print()
+        for line in disagreement(item):
+            console.print(Text(line), soft_wrap=True)
 
 
 def _site(console: Console, report: FileReport, site: SiteResult, style: Style, shown: set[str]) -> None:
