@@ -1,0 +1,567 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Many concrete machines on one Unicorn: the real bytes from the entry up to an exit instruction.
+
+``verifier.replay`` executes one machine, carefully, one instruction at a time;
+this is its fast sister. The corrections of Unicorn are the same (see
+``replay/machine.py``); instructions that need one are executed here in Python.
+Calls that leave the image, and those that the seed does not follow, have the
+effect that the machine's inputs choose.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import unicorn
+from unicorn import x86_const
+
+from verifier.challenge.instructions import Action, Instruction, classify
+from verifier.model import GPRS, Image
+from verifier.replay.memory import PAGE, Memory, StopError
+from verifier.replay.request import CallEffect, MemoryWord
+
+MASK64 = (1 << 64) - 1
+_NUMBER = {name: getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS}
+_ALL_GPRS = tuple(_NUMBER[name] for name in GPRS)
+_RSP, _RIP, _FLAGS = x86_const.UC_X86_REG_RSP, x86_const.UC_X86_REG_RIP, x86_const.UC_X86_REG_RFLAGS
+_CR3, _CR4 = x86_const.UC_X86_REG_CR3, x86_const.UC_X86_REG_CR4
+_BY_NUMBER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *GPRS[8:])
+_RFLAGS = 0x3F7FD7 & ~0x30000  # the defined bits (SDM vol. 1, 3.4.3) without RF and VM
+IF, DF, TF, AC = 1 << 9, 1 << 10, 1 << 8, 1 << 18
+ARITHMETIC = 0x8D5
+_BASES = {0xC0000100: "fs_base", 0xC0000101: "gs_base", 0xC0000102: "kernel_gs_base"}
+_CANONICAL_MSRS = frozenset((0x175, 0x176, 0xC0000082, 0xC0000083, *_BASES))  # WRMSR in SDM vol. 2C
+_COMMANDS = frozenset((0x49, 0x10B))  # IA32_PRED_CMD, IA32_FLUSH_CMD: nothing to read back
+SCRATCH = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
+"""Registers that a callee may change (System V AMD64 psABI, 3.2.1)."""
+HELPER_SCRATCH = ("rax", "rcx", "rdx")
+_CROWD = 512
+
+EndKind = Literal["exit", "trap", "fault", "left", "limit", "not-comparable"]
+
+
+class _Incomparable(Exception):
+    """What comes next is nothing that this machine can say anything about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A concrete machine at the entry. All values are 64 bits wide; ``ss_flat`` is the hidden part of SS."""
+
+    registers: dict[str, int]
+    rflags: int
+    gs_base: int
+    kernel_gs_base: int
+    fs_base: int
+    cr3: int
+    cr4: int
+    msrs: dict[int, int]
+    ss_flat: int
+    words: tuple[MemoryWord, ...]
+    effects: tuple[CallEffect, ...]
+    """What calls that are not followed leave, in the order in which they return."""
+    entropy: int
+    """Seeds what the machine answers beyond its inputs: time stamps, the effects of calls that have none."""
+
+
+@dataclass(slots=True)
+class End:
+    """Where a run ended, and what was seen on the way.
+
+    ``moves`` are (index in ``trace``, RSP from that instruction's start on); ``enabled`` the same for IF;
+    ``shadows`` the indices whose start an STI covers. ``accesses`` are (index, address, size, is a write).
+    ``kept`` has the content of frame slots at the first overwrite after RSP had moved above them.
+    ``effects`` are those that were used, with the address of their instruction.
+    """
+
+    kind: EndKind
+    detail: str
+    at: int
+    trace: list[int] = field(default_factory=list)
+    registers: tuple[int, ...] = ()
+    rflags: int = 0
+    gs_base: int = 0
+    kernel_gs_base: int = 0
+    cr3: int = 0
+    cr4: int = 0
+    msrs: dict[int, int] = field(default_factory=dict)
+    ss_flat: int = 0
+    moves: list[tuple[int, int]] = field(default_factory=list)
+    enabled: list[tuple[int, bool]] = field(default_factory=list)
+    shadows: set[int] = field(default_factory=set)
+    accesses: list[tuple[int, int, int, bool]] = field(default_factory=list)
+    kept: dict[int, int] = field(default_factory=dict)
+    effects: list[tuple[int, CallEffect]] = field(default_factory=list)
+    calls: list[tuple[int, int]] = field(default_factory=list)
+    """(index, GS base) at each call that was not followed."""
+    bases: list[tuple[int, int]] = field(default_factory=list)
+    """(index, GS base from that instruction's start on)."""
+    unknown: set[int] = field(default_factory=set)
+    """8-byte aligned addresses that were read although neither an input nor the run itself wrote there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terrain:
+    """What stays the same over all machines of one seed.
+
+    ``slots`` are the addresses of the frame's slots, in ascending order. ``unfollowed`` are calls and jumps whose
+    target is not executed, ``followed`` those that are in a linked image. ``interrupts`` is what the contract says of
+    IF behind a call, ``ss_arbitrary`` that a call may leave any SS.
+    """
+
+    image: Image
+    entry: int
+    slots: tuple[int, ...]
+    unfollowed: frozenset[int]
+    followed: frozenset[int] | None
+    no_return: frozenset[str]
+    helpers: frozenset[str]
+    interrupts: str
+    ss_arbitrary: bool
+    limit: int
+
+
+class Runner:
+    """A Unicorn instance with one image, entered again and again. ``close`` it."""
+
+    def __init__(self, terrain: Terrain, words: Iterable[MemoryWord]) -> None:
+        self._terrain, self._image = terrain, terrain.image
+        self._plans: dict[int, Instruction] = {}
+        self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SKYLAKE_CLIENT)  # has SMAP, FSGSBASE, BMI and ADX
+        self._uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        self._memory = Memory(self._uc, self._image)
+        self._baseline: dict[int, bytes] = {}
+        self._dirty: set[int] = set()
+        self._fixed_pages: dict[int, bool] = {}
+        self._lowest = min(terrain.slots, default=0)
+        self._highest = max(terrain.slots, default=-9) + 8
+        self._shift = 47
+        self._end = End("limit", "", 0)
+        self._moving = self._flagging = False
+        self._rsp = 0
+        self._fault = ""
+        self._stopped: Instruction | None = None
+        self._known: set[int] = set()
+        for word in words:
+            self._write(word)
+        self._given = frozenset(self._known)
+        for page in self._dirty:
+            self._baseline[page] = bytes(self._uc.mem_read(page, PAGE))
+        self._dirty.clear()
+        uc = self._uc
+        unmapped = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
+        self._hooks = [
+            uc.hook_add(unicorn.UC_HOOK_CODE, self._on_code),
+            uc.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._on_access),
+            uc.hook_add(unmapped, self._memory.on_access),
+            uc.hook_add(unicorn.UC_HOOK_MEM_FETCH_UNMAPPED, self._memory.on_fetch),
+            uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception),
+        ]
+        self._fresh = uc.context_save()
+
+    def close(self) -> None:
+        """Release Unicorn's memory at once."""
+        for hook in self._hooks:
+            self._uc.hook_del(hook)
+        self._uc = None
+
+    def run(self, start: Start) -> End:
+        """Execute one machine. The result does not depend on the runs before."""
+        end = self._end = End("limit", f"{self._terrain.limit} instructions", self._terrain.entry)
+        try:
+            self._set_up(start)
+            at: int | None = self._terrain.entry
+            while at is not None:
+                end.at = at
+                at = self._stretch(start, at)
+        except (StopError, _Incomparable) as stop:
+            end.kind, end.detail = "not-comparable", str(stop)
+        except unicorn.UcError as error:
+            end.kind, end.detail = "not-comparable", f"Unicorn: {error}"
+        self._finish()
+        return end
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many pages were touched on the way that a new one is better."""
+        return len(self._memory.unmapped) > _CROWD
+
+    def frame(self) -> dict[int, int]:
+        """What the frame's slots hold now, by their addresses."""
+        slots = self._terrain.slots
+        if not slots:
+            return {}
+        data = self._uc.mem_read(self._lowest, self._highest - self._lowest)
+        return {at: int.from_bytes(data[at - self._lowest : at - self._lowest + 8], "little") for at in slots}
+
+    def words(self, address: int, count: int) -> tuple[int, ...]:
+        """Quadwords of memory as the last run left it."""
+        return tuple(self._memory.load(address + 8 * index & MASK64, 8) for index in range(count))
+
+    # State in, state out.
+
+    def _set_up(self, start: Start) -> None:
+        uc = self._uc
+        self._restore()
+        uc.context_restore(self._fresh)
+        self._shift = 56 if start.cr4 >> 12 & 1 else 47
+        uc.reg_write(_CR4, start.cr4)
+        uc.reg_write(_CR3, start.cr3)
+        for number, name in _BASES.items():
+            uc.msr_write(number, getattr(start, name))
+        for name, value in start.registers.items():
+            uc.reg_write(_NUMBER[name], value)
+        uc.reg_write(_FLAGS, start.rflags & _RFLAGS | 2)
+        self._known = set(self._given)
+        for word in start.words:
+            self._write(word)
+        end = self._end
+        end.msrs, end.cr3, end.ss_flat = dict(start.msrs), start.cr3, start.ss_flat
+        self._rsp = start.registers["rsp"]
+        end.moves = [(0, self._rsp)]
+        end.enabled = [(0, bool(start.rflags & IF))]
+        end.bases = [(0, start.gs_base)]
+        self._moving = self._flagging = False
+        self._fault = ""
+
+    def _write(self, word: MemoryWord) -> None:
+        """Put an input or an effect into memory; it counts as known."""
+        address, size = word.address, word.size
+        last = address + size - 1 & MASK64
+        page, other = address & -PAGE, last & -PAGE
+        if page not in self._baseline or other != page:
+            self._memory.map(address, size)
+        if other != page or self._may_be_fixed(page):
+            self._memory.store(word)
+        else:
+            self._uc.mem_write(address, word.value.to_bytes(size, "little"))
+        self._dirty.add(page)
+        self._dirty.add(other)
+        self._known.add(address & ~7)
+        self._known.add(last & ~7)
+
+    def _restore(self) -> None:
+        for page in self._dirty:
+            contents = self._baseline.get(page)
+            if contents is None:
+                contents = self._baseline[page] = self._image_page(page)
+            self._uc.mem_write(page, contents)
+        self._dirty.clear()
+
+    def _image_page(self, page: int) -> bytes:
+        """A page as the image has it; zeros where it has nothing."""
+        contents = bytearray(PAGE)
+        for section in self._image.sections:
+            if section.address < page + PAGE and page < section.address + section.size:
+                start = max(page, section.address)
+                data = section.data[start - section.address : page + PAGE - section.address]
+                contents[start - page : start - page + len(data)] = data
+        return bytes(contents)
+
+    def _finish(self) -> None:
+        end, uc = self._end, self._uc
+        end.registers = tuple(uc.reg_read_batch(_ALL_GPRS))
+        end.rflags = uc.reg_read(_FLAGS) & _RFLAGS | 2
+        end.gs_base, end.kernel_gs_base = uc.msr_read(0xC0000101), uc.msr_read(0xC0000102)
+        end.cr4 = uc.reg_read(_CR4)
+        self._note_stack(len(end.trace))
+
+    # Execution.
+
+    def _stretch(self, start: Start, at: int) -> int | None:
+        """Execute up to the next thing that Python has to do; gives where it goes on, or None at the end."""
+        uc, end = self._uc, self._end
+        self._stopped = None
+        try:
+            uc.emu_start(at, MASK64)
+        except unicorn.UcError as error:
+            if self._fault:
+                end.kind, end.detail = "fault", self._fault
+                return None
+            if error.errno != unicorn.UC_ERR_FETCH_UNMAPPED:
+                raise
+            return self._leave(start, uc.reg_read(_RIP))
+        if self._fault:
+            end.kind, end.detail = "fault", self._fault
+            return None
+        return self._halted(start)
+
+    def _halted(self, start: Start) -> int | None:
+        """Unicorn was told to stop at an instruction, or at the limit."""
+        if self._stopped is None:
+            return None
+        self._end.at = self._stopped.address
+        return self._by_hand(start, self._stopped)
+
+    def _leave(self, start: Start, target: int) -> int | None:
+        """Control is outside the image's code."""
+        end = self._end
+        last = end.trace[-1] if end.trace else 0
+        plan = self._plans[last]
+        call = plan.opcode.is_call
+        if not call and last not in self._terrain.unfollowed:
+            external = self._image.external_at(target)
+            end.kind, end.detail, end.at = "left", external.name if external else "elsewhere", target
+            return None
+        self._note_stack(len(end.trace))
+        stack = self._rsp
+        back = self._memory.load(stack, 8)
+        self._uc.reg_write(_RSP, stack + 8 & MASK64)
+        self._moving = True
+        return self._effect(start, plan, target, back)
+
+    def _by_hand(self, start: Start, plan: Instruction) -> int | None:
+        end, uc = self._end, self._uc
+        following = plan.address + plan.size
+        match plan.action:
+            case Action.EXIT:
+                end.kind, end.detail = "exit", plan.mnemonic
+                return None
+            case Action.TRAP:
+                end.kind, end.detail = "trap", plan.mnemonic
+                return None
+            case Action.LEFT:
+                return self._leave(start, plan.address)
+            case Action.REFUSED:
+                raise _Incomparable(plan.mnemonic)
+        end.trace.append(plan.address)
+        match plan.action:
+            case Action.CALL:
+                end.accesses.append((len(end.trace) - 1, self._rsp - 8 & MASK64, 8, True))
+                return self._effect(start, plan, plan.target, following)
+            case Action.RESUME:
+                self._apply(start, plan, (), 0)
+            case Action.WRMSR:
+                self._wrmsr()
+                if self._fault:
+                    end.kind, end.detail = "fault", self._fault
+                    return None
+            case Action.RDMSR:
+                self._rdmsr()
+            case Action.TO_CR3:
+                value = self._register(plan.register)
+                end.cr3 = value
+                uc.reg_write(_CR3, value & ~(1 << 63))
+            case Action.TO_SS:
+                end.ss_flat = int(self._register(plan.register) & 0xFFFC != 0)
+            case Action.ANSWER:
+                self._answer(start, plan)
+            case Action.RDSSP:
+                if uc.reg_read(_CR4) >> 23 & 1:
+                    self._set(plan.register, random.Random(start.entropy).getrandbits(61) << 3)  # noqa: S311
+            case Action.SHADOW if not uc.reg_read(_CR4) >> 23 & 1:
+                end.kind, end.detail = "fault", "#UD: supervisor shadow stacks are off"
+                return None
+        self._note_base()
+        return following
+
+    def _register(self, number: int) -> int:
+        return int(self._uc.reg_read(_NUMBER[_BY_NUMBER[number]]))
+
+    def _set(self, number: int, value: int) -> None:
+        self._uc.reg_write(_NUMBER[_BY_NUMBER[number]], value & MASK64)
+
+    def _canonical(self, address: int) -> bool:
+        return address >> self._shift in (0, MASK64 >> self._shift)
+
+    def _wrmsr(self) -> None:
+        number = self._register(1) & 0xFFFFFFFF
+        value = (self._register(2) & 0xFFFFFFFF) << 32 | self._register(0) & 0xFFFFFFFF
+        if number in _CANONICAL_MSRS and not self._canonical(value):
+            self._fault = f"#GP: WRMSR of the non-canonical {value:#x}"
+        elif number in _BASES:
+            self._uc.msr_write(number, value)
+        elif number not in _COMMANDS:
+            if number not in self._end.msrs:
+                raise _Incomparable("WRMSR of an MSR that is not part of the state")
+            self._end.msrs[number] = value
+
+    def _rdmsr(self) -> None:
+        number = self._register(1) & 0xFFFFFFFF
+        if number in _BASES:
+            value = int(self._uc.msr_read(number))
+        elif number in self._end.msrs:
+            value = self._end.msrs[number]
+        else:
+            raise _Incomparable("RDMSR of an MSR that is not part of the state")
+        self._set(0, value & 0xFFFFFFFF)
+        self._set(2, value >> 32)
+
+    def _answer(self, start: Start, plan: Instruction) -> None:
+        """What only the CPU itself knows: any 32 bits."""
+        source = random.Random(start.entropy ^ len(self._end.trace))  # noqa: S311 - reproducible, not secret
+        for number in plan.answers:
+            self._set(number, source.choice((0, 1, 0xFFFFFFFF, source.getrandbits(32))))
+
+    # Calls that are not followed.
+
+    def _effect(self, start: Start, plan: Instruction, target: int | None, back: int) -> int | None:
+        end = self._end
+        symbol = self._image.symbol_before(target) if target is not None else None
+        external = self._image.external_at(target) if target is not None else None
+        name = external.name if external is not None else symbol[0] if symbol is not None and not symbol[1] else ""
+        if name in self._terrain.no_return:
+            end.kind, end.detail = "left", name
+            return None
+        if name in self._terrain.helpers:
+            self._apply(start, plan, HELPER_SCRATCH, ARITHMETIC, memory=False)
+        else:
+            self._apply(start, plan, SCRATCH, ARITHMETIC | AC)
+        return back
+
+    def _apply(
+        self, start: Start, plan: Instruction, registers: Iterable[str], flags: int, memory: bool = True
+    ) -> None:
+        """Give registers, flags and memory the values of the next effect, or any if there is none left."""
+        end, uc = self._end, self._uc
+        self._note_stack(len(end.trace))
+        call = bool(flags)
+        number = len(end.effects)
+        given = start.effects[number] if number < len(start.effects) else None
+        source = random.Random(start.entropy + number)  # noqa: S311 - reproducible, not secret
+        values = dict(given.registers) if given is not None else {}
+        used = tuple((name, values.get(name, source.getrandbits(64))) for name in registers)
+        for name, value in used:
+            uc.reg_write(_NUMBER[name], value)
+        words = given.memory if given is not None and memory else ()
+        for word in words:
+            self._overwrite(word.address, word.size)
+            self._write(word)
+        old = uc.reg_read(_FLAGS) & _RFLAGS | 2
+        new = old
+        if call:
+            wanted = given.rflags if given is not None and given.rflags is not None else source.getrandbits(22)
+            new = old & ~flags | wanted & flags
+            if memory:
+                new = self._interrupts(new & ~DF, wanted)
+                end.calls.append((len(end.trace) - 1, int(uc.msr_read(0xC0000101))))
+            uc.reg_write(_FLAGS, new)
+            end.enabled.append((len(end.trace), bool(new & IF)))
+            if memory and self._terrain.ss_arbitrary:
+                end.ss_flat = wanted >> 1 & 1
+        end.effects.append((plan.address, CallEffect(used, words, new)))
+
+    def _interrupts(self, flags: int, wanted: int) -> int:
+        match self._terrain.interrupts:
+            case "off":
+                return flags & ~IF
+            case "on":
+                return flags | IF
+            case "any":
+                return flags & ~IF | wanted & IF
+        return flags
+
+    # What Unicorn reports while it executes.
+
+    def _plan(self, address: int) -> Instruction:
+        plan = self._plans.get(address)
+        if plan is None:
+            terrain = self._terrain
+            plan = classify(self._image, address, terrain.unfollowed, terrain.followed)
+            self._plans[address] = plan
+        return plan
+
+    def _on_code(self, uc: Any, address: int, size: int, _: object) -> None:
+        end = self._end
+        if self._moving or self._flagging:
+            self._note_stack(len(end.trace))
+        plan = self._plans.get(address) or self._plan(address)
+        if plan.action is not Action.RUN:
+            self._stopped = plan
+            uc.emu_stop()
+            return
+        if len(end.trace) >= self._terrain.limit:
+            end.at = address
+            uc.emu_stop()
+            return
+        end.trace.append(address)
+        if plan.moves_stack:
+            self._moving = True
+        if plan.changes_if:
+            self._flagging = True
+            if plan.is_sti and not uc.reg_read(_FLAGS) & IF:
+                end.shadows.add(len(end.trace))
+
+    def _note_stack(self, index: int) -> None:
+        """Book-keeping at the boundary before the instruction of that index."""
+        end, uc = self._end, self._uc
+        if self._moving:
+            self._moving = False
+            rsp = int(uc.reg_read(_RSP))
+            if rsp != self._rsp:
+                self._rsp = rsp
+                end.moves.append((index, rsp))
+        if self._flagging:
+            self._flagging = False
+            flags = uc.reg_read(_FLAGS)
+            end.enabled.append((index, bool(flags & IF)))
+            self._note_base()
+            if flags & TF:
+                self._fault = "#DB: TF is set"
+                uc.emu_stop()
+
+    def _note_base(self) -> None:
+        base = int(self._uc.msr_read(0xC0000101))
+        if base != self._end.bases[-1][1]:
+            self._end.bases.append((len(self._end.trace), base))
+            if not self._canonical(base):
+                self._fault = "#GP: a segment base is not canonical"
+                self._uc.emu_stop()
+
+    def _on_access(self, uc: Any, kind: int, address: int, size: int, _value: int, _: object) -> None:
+        address &= MASK64
+        last = address + size - 1 & MASK64
+        store = kind == unicorn.UC_MEM_WRITE
+        page = address & -PAGE
+        if not (self._canonical(address) and self._canonical(last)):
+            self._fault = f"#GP or #SS: access to the non-canonical address {address:#x}"
+            uc.emu_stop()
+            return
+        if self._may_be_fixed(page) or (last & -PAGE) != page:
+            if store and (self._memory.fixed(address) or self._memory.fixed(last)):
+                self._fault = f"#PF: write to the read-only {address:#x}"
+                uc.emu_stop()
+                return
+            if not store and self._memory.fixed(address):
+                return
+        end = self._end
+        end.accesses.append((len(end.trace) - 1, address, size, store))
+        first, second = address & ~7, last & ~7
+        if store:
+            self._dirty.add(page)
+            self._dirty.add(last & -PAGE)
+            if address < self._highest and last >= self._lowest:
+                self._overwrite(address, size)
+            self._known.add(first)
+            self._known.add(second)
+        elif first not in self._known or second not in self._known:
+            end.unknown.update({first, second} - self._known)
+
+    def _overwrite(self, address: int, size: int) -> None:
+        """The slot rule: a slot that RSP has moved above keeps what it held when it is written over."""
+        kept = self._end.kept
+        for slot in self._terrain.slots:
+            if address < slot + 8 and slot < address + size:
+                if self._rsp >= slot + 8:
+                    kept.setdefault(slot, self._memory.load(slot, 8))
+                else:
+                    kept.pop(slot, None)
+
+    def _may_be_fixed(self, page: int) -> bool:
+        """Whether a section that is not writable reaches into the page."""
+        found = self._fixed_pages.get(page)
+        if found is None:
+            found = any(
+                not section.writable and section.address < page + PAGE and page < section.address + section.size
+                for section in self._image.sections
+            )
+            self._fixed_pages[page] = found
+        return found
+
+    def _on_exception(self, uc: Any, number: int, _: object) -> None:
+        self._fault = self._fault or f"exception {number}"
+        uc.emu_stop()
