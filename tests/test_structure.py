@@ -42,7 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "trace",
         }
     ),
-    frozenset({"confirm", "entries", "patchtables", "prove"}),
+    frozenset({"confirm", "entries", "patchtables", "prove", "replays", "replayscript"}),
     frozenset(
         {"counterexample", "obligation_text", "patchmarks", "patchsearch", "patchsites", "plan", "references", "thunks"}
     ),

@@ -88,7 +88,7 @@ def _main(words: list[str]) -> int:
         _log(parser.format_usage())
         _say("error[usage]: no file given; --help lists the options")
         return USAGE
-    outputs = _outputs(parsed.format, parsed.paths)
+    outputs = _outputs(parsed.format, parsed.paths, parsed.emit_replay)
     options = from_namespace(parsed)
     reports: list[FileReport] = []
     for number, path in enumerate(parsed.paths, 1):
@@ -174,7 +174,9 @@ def _must_exist(path: str) -> None:
 # Output.
 
 
-def _outputs(words: Sequence[str], inputs: Sequence[str]) -> list[tuple[str, str | None]]:
+def _outputs(
+    words: Sequence[str], inputs: Sequence[str], replay_script: str | None = None
+) -> list[tuple[str, str | None]]:
     """(format, file or None for stdout) for each --format; text goes to stdout unless another does.
 
     Raises UserError("usage") for an unknown format, two formats on stdout, or
@@ -190,11 +192,11 @@ def _outputs(words: Sequence[str], inputs: Sequence[str]) -> list[tuple[str, str
         if equals and not file:
             raise UserError("usage", f"--format {word}: a file name must follow the '='", USAGE)
         chosen.append((name, None if file in ("", "-") else file))
-    files = [os.path.realpath(file) for _, file in chosen if file is not None]
+    files = [os.path.realpath(file) for _, file in (*chosen, ("", replay_script)) if file is not None]
     if len(set(files)) < len(files):
-        raise UserError("usage", "--format: two formats go to the same file", USAGE)
+        raise UserError("usage", "two outputs go to the same file", USAGE)
     if set(files) & {os.path.realpath(path) for path in inputs}:
-        raise UserError("usage", "--format: an output file is also an input", USAGE)
+        raise UserError("usage", "an output file is also an input", USAGE)
     on_stdout = sum(file is None for _, file in chosen)
     if on_stdout > 1:
         raise UserError("usage", "--format: two formats go to stdout; write one as FORMAT=FILE", USAGE)
@@ -213,13 +215,31 @@ def _deliver(
             style = Style(_width(sys.stdout), color, parsed.verbose, parsed.quiet, errors=False)
             codes.append(_print(render(name, reports, style)))
             continue
-        text = render(name, reports, Style(PIPE_WIDTH, False, parsed.verbose, parsed.quiet))
-        try:
-            Path(file).write_text(text, encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            _say(f"error[output-unwritable]: {file}: {error.strerror or error}")
-            codes.append(USAGE)
+        codes.append(_written(file, render(name, reports, Style(PIPE_WIDTH, False, parsed.verbose, parsed.quiet))))
+    if parsed.emit_replay is not None:
+        codes.append(_emit_replay(reports, parsed.emit_replay))
     return worst_code(codes)
+
+
+def _written(file: str, text: str) -> int:
+    """0, or 2 if the file could not be written."""
+    try:
+        Path(file).write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        _say(f"error[output-unwritable]: {file}: {error.strerror or error}")
+        return USAGE
+    return PROVED
+
+
+def _emit_replay(reports: Sequence[FileReport], file: str) -> int:
+    """Write the script; a run in which nothing was executed has none."""
+    from verifier.replayscript import script
+
+    try:
+        return _written(file, script(reports))
+    except ValueError:
+        _say(f"{file} was not written: no exit was reached, so that there is nothing to replay")
+        return PROVED
 
 
 def _print(text: str) -> int:
@@ -335,6 +355,11 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FORMAT[=FILE]",
         help=f"{', '.join(FORMATS)}; repeatable; without FILE it replaces text on standard output",
+    )
+    output.add_argument(
+        "--emit-replay",
+        metavar="FILE.py",
+        help="write a script that repeats every counterexample and witness, with Python and Unicorn alone",
     )
     output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     volume = output.add_mutually_exclusive_group()
