@@ -82,8 +82,8 @@ def explored(image: Image, contract: Contract, entry: Entry) -> Explorer:
 
 def executed(image: Image, way: Way) -> tuple[Decoded, ...]:
     """The instructions that paths to a fast exit execute."""
-    entry = build(image, way.contract, way.entrance.address, _locate(image))
-    explorer = _settled([image], way.contract, entry)[0]
+    entry = build(image, way.contract, way.entrance.address, locate(image))
+    explorer = settled([image], way.contract, entry)[0]
     goals = {
         place for place, decoded in explorer.executed.items() if decoded.kind == "exit" and decoded.mnemonic in JUDGED
     }
@@ -93,11 +93,12 @@ def executed(image: Image, way: Way) -> tuple[Decoded, ...]:
     return tuple(decoded for place, decoded in explorer.executed.items() if place in leading)
 
 
-def _locate(image: Image) -> Callable[[Decoded], Location]:
+def locate(image: Image) -> Callable[[Decoded], Location]:
+    """Where its instructions stand."""
     return locator(image, Lines(image, b"", image.path))
 
 
-def _settled(images: Sequence[Image], contract: Contract, entry: Entry) -> list[Explorer]:
+def settled(images: Sequence[Image], contract: Contract, entry: Entry) -> list[Explorer]:
     """All of them explored with one knowledge of which pointers are stacks."""
     layout = entry.state.shared.layout
     while True:
@@ -110,8 +111,8 @@ def _settled(images: Sequence[Image], contract: Contract, entry: Entry) -> list[
 
 def explain(original: Image, mutant: Image, way: Way) -> Explanation:
     """How the mutant differs from the original from this entry."""
-    entry = build(original, way.contract, way.entrance.address, _locate(original))
-    explorers = _settled([original, mutant], way.contract, entry)
+    entry = build(original, way.contract, way.entrance.address, locate(original))
+    explorers = settled([original, mutant], way.contract, entry)
     old, new = (_sorted(explorer) for explorer in explorers)
     if old.problem or new.problem:
         return Explanation("unexplained", old.problem or new.problem)

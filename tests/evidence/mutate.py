@@ -27,21 +27,22 @@ sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]
 
 import figures  # noqa: E402
 from equivalence import Explanation, executed, explain  # noqa: E402
+from mutant_search import Findings, Ground, grounds, search  # noqa: E402
 from mutation import Mutant, Program, apply, program  # noqa: E402
 from operators import mutants  # noqa: E402
-from outcomes_table import ORDER, Fate, Outcome, shown, summary, table  # noqa: E402
+from outcomes_table import ORDER, Outcome, shown, summary, table  # noqa: E402
 from test_samples import SAMPLES, expectation, sample_names  # noqa: E402
 
 from verifier.contract import Contract, load_contract  # noqa: E402
 from verifier.inputs import Input, Loaded, prepare, read  # noqa: E402
-from verifier.model import FileReport, UserError  # noqa: E402
+from verifier.model import FileReport, Image, UserError  # noqa: E402
 from verifier.options import Options, from_words, resolve, with_header  # noqa: E402
 from verifier.pipeline import examine  # noqa: E402
 from verifier.plan import Way, plan  # noqa: E402
 
 COUNT, SEED = 2500, 1
 FRAMES = 2000
-"""Machines that the search runs for one mutant."""
+"""Machines that the search runs for a mutant that is proved."""
 SECONDS = 60.0
 """Time limit for one mutant; one that reaches it is refused."""
 
@@ -56,6 +57,7 @@ class Sample:
     contract: Contract
     ways: tuple[Way, ...]
     program: Program
+    grounds: tuple[Ground, ...]
 
 
 def proved_samples() -> tuple[str, ...]:
@@ -75,7 +77,8 @@ def sample(name: str) -> Sample:
     jobs = plan(loaded.image, chosen.entries, contract, given.is_source).jobs
     ways = tuple(way for job in jobs for way in job.ways)
     code = (decoded for way in ways for decoded in executed(loaded.image, way))
-    return Sample(given, loaded, chosen, contract, ways, program(loaded.image, code))
+    where = grounds(loaded.image, ways, chosen.configs or (), chosen.frame == "auto")
+    return Sample(given, loaded, chosen, contract, ways, program(loaded.image, code), where)
 
 
 @lru_cache(maxsize=4)
@@ -129,28 +132,46 @@ def choose(catalogue: Catalogue, count: int, seed: int) -> list[tuple[str, str]]
 
 
 def judge(name: str, mutant: Mutant, frames: int = FRAMES) -> Outcome:
-    """What the verifier and the search say about one mutant of a sample."""
+    """What the verifier and the search say about one mutant of a sample.
+
+    ``frames`` machines are run against a proof, and a quarter of them where nothing is proved.
+    """
     begun = time.monotonic()
-    origin = sample(name)
-    image = apply(origin.loaded.image, mutant)
-    fate: Fate
     try:
-        report = examine(origin.given, replace(origin.loaded, image=image), Options(), origin.chosen, origin.contract)
+        outcome = _judged(sample(name), name, mutant, frames)
     except UserError as error:
-        return Outcome(name, mutant.name, mutant.operator, "refused", (error.code,), time.monotonic() - begun)
+        outcome = Outcome(name, mutant.name, mutant.operator, "refused", (error.code,))
     except Exception as error:  # a traceback is a defect of the verifier: counted, shown, and the run fails
-        text = f"{type(error).__name__}: {error}"
-        return Outcome(name, mutant.name, mutant.operator, "crash", (text,), time.monotonic() - begun)
-    why: Explanation | None = None
-    match report.verdict:
-        case "violated":
-            fate, codes = "killed", violated(report)
-        case "proved":
-            fate, codes = "survivor", ()
-            why = explained(origin, image)
-        case _:
-            fate, codes = "refused", tuple(sorted({reason.code for reason in report.reasons}))
-    return Outcome(name, mutant.name, mutant.operator, fate, codes, time.monotonic() - begun, why=why)
+        outcome = Outcome(name, mutant.name, mutant.operator, "crash", (f"{type(error).__name__}: {error}",))
+    return replace(outcome, seconds=time.monotonic() - begun)
+
+
+def _judged(origin: Sample, name: str, mutant: Mutant, frames: int) -> Outcome:
+    image = apply(origin.loaded.image, mutant)
+    report = examine(origin.given, replace(origin.loaded, image=image), Options(), origin.chosen, origin.contract)
+    outcome = Outcome(name, mutant.name, mutant.operator, "killed", violated(report))
+    if report.verdict != "proved":
+        found = search(origin.grounds, mutant, report, max(1, frames // 4), SEED)
+        if report.verdict != "violated":
+            codes = tuple(sorted({reason.code for reason in report.reasons}))
+            outcome = replace(outcome, fate="refused", codes=codes)
+        return _with(outcome, found)
+    why = explained(origin, image)
+    outcome = _with(replace(outcome, fate="survivor", why=why), search(origin.grounds, mutant, report, frames, SEED))
+    if why.kind in ("wider", "otherwise", "unexplained"):
+        # Where it does something else, machines that take its own paths are worth a look as well.
+        own = grounds(image, origin.ways, report.configs, origin.chosen.frame == "auto")
+        outcome = _with(outcome, search(own, None, report, frames, SEED))
+    return outcome
+
+
+def _with(outcome: Outcome, found: Findings) -> Outcome:
+    return replace(
+        outcome,
+        broken=tuple(sorted({*outcome.broken, *found.broken})),
+        disagreements=tuple(sorted({*outcome.disagreements, *found.disagreements})),
+        compared=outcome.compared + found.compared,
+    )
 
 
 def violated(report: FileReport) -> tuple[str, ...]:
@@ -159,9 +180,9 @@ def violated(report: FileReport) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def explained(origin: Sample, image: object) -> Explanation:
+def explained(origin: Sample, image: Image) -> Explanation:
     """The explanation for the entry where the mutant differs most."""
-    found = [explain(origin.loaded.image, image, way) for way in origin.ways]  # type: ignore[arg-type]
+    found = [explain(origin.loaded.image, image, way) for way in origin.ways]
     return min(found, key=lambda one: ORDER.index(one.kind))
 
 

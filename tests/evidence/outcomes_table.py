@@ -21,17 +21,18 @@ class Outcome:
     """What became of one mutant; ``codes`` are the clauses violated, or the reasons why it was refused.
 
     ``broken`` are the clauses for which the search found a machine, ``disagreements`` those of them
-    that the verifier calls proved. ``why`` is the explanation of a survivor.
+    that the verifier calls proved; ``compared`` machines came to a fast exit. ``why`` is the explanation of a survivor.
     """
 
     sample: str
     name: str
     operator: str
     fate: Fate
-    codes: tuple[str, ...]
-    seconds: float
+    codes: tuple[str, ...] = ()
+    seconds: float = 0.0
     broken: tuple[str, ...] = ()
     disagreements: tuple[str, ...] = ()
+    compared: int = 0
     why: Explanation | None = None
 
     @property
