@@ -33,11 +33,14 @@ class Action(Enum):
     ANSWER = "CPUID, RDTSC, RDTSCP, RDPID"
     RDSSP = "RDSSP"
     SHADOW = "an access to the shadow stack"
+    TOKEN = "an access to the shadow stack that tells in CF what it found"
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
     """One instruction of the image. ``size`` is 0 where nobody has to know it.
+
+    ``ways`` are where a conditional jump may go: on, and to its target.
 
     ``moves_stack`` and ``changes_if`` may be true too often, never too seldom; ``changes_if`` also stands
     for a write of a segment base. ``target`` is that of a direct call, ``register`` and ``answers`` are GPRs by number.
@@ -55,6 +58,7 @@ class Instruction:
     target: int | None = None
     register: int = 0
     answers: tuple[int, ...] = ()
+    ways: tuple[int, ...] = ()
 
 
 _EXITS = (SYSRETQ, SYSRETL, SYSEXITQ, SYSEXITL, IRETQ, IRETD, ERETU)
@@ -104,6 +108,7 @@ def classify(image: Image, address: int, unfollowed: frozenset[int], followed: f
         changes_if=opcode.code in ((0xFA,), (0xFB,), (0x9D,), (0x0F, 0x01)) or opcode.writes_base,
         is_sti=opcode.code == (0xFB,),
         is_gs=0x65 in opcode.prefixes,
+        ways=_ways(address, opcode),
     )
 
 
@@ -134,10 +139,12 @@ def _special(address: int, opcode: Opcode, rex_b: int, wide: bool) -> Instructio
             return Instruction(address, Action.REFUSED, opcode, "a load of a segment register")
         case (0x0F, 0x1E), 1 if opcode.on_shadow_stack and wide:
             return Instruction(address, Action.RDSSP, opcode, "rdssp", start + 1, register=general)
-        case (0x0F, 0xAE), 5 if opcode.on_shadow_stack:
-            return Instruction(address, Action.SHADOW, opcode, "incssp", opcode.skipped)
-        case (0x0F, 0x01), _ if opcode.on_shadow_stack and opcode.modrm in (0xE8, 0xEA):
-            return Instruction(address, Action.SHADOW, opcode, "setssbsy", opcode.skipped)
+        case (0x0F, 0xAE), 6 if opcode.on_shadow_stack:
+            return Instruction(address, Action.TOKEN, opcode, "clrssbsy", opcode.skipped)
+        case (0x0F, 0x01), 5 if opcode.on_shadow_stack and opcode.modrm < 0xC0:
+            return Instruction(address, Action.TOKEN, opcode, "rstorssp", opcode.skipped)
+        case ((0x0F, 0xAE), 5) | ((0x0F, 0x01 | 0x38), _) if opcode.on_shadow_stack:
+            return Instruction(address, Action.SHADOW, opcode, "incssp, setssbsy, saveprevssp or wrss", opcode.skipped)
         case (0x0F, 0xB1), _ if not wide and 0x66 not in opcode.prefixes:
             return Instruction(address, Action.REFUSED, opcode, "a 32-bit CMPXCHG clears half of a register")
     return None
@@ -147,6 +154,15 @@ def _direct_call(address: int, opcode: Opcode) -> int | None:
     if opcode.code != (0xE8,) or len(opcode.rest) < 4:
         return None
     return address + opcode.start + 4 + int.from_bytes(opcode.rest[:4], "little", signed=True) & (1 << 64) - 1
+
+
+def _ways(address: int, opcode: Opcode) -> tuple[int, ...]:
+    one, two = opcode.code[0], opcode.code[-1]
+    width = 1 if 0x70 <= one <= 0x7F else 4 if one == 0x0F and 0x80 <= two <= 0x8F else 0
+    if not width or len(opcode.rest) < width:
+        return ()
+    following = address + opcode.start + width
+    return following, following + int.from_bytes(opcode.rest[:width], "little", signed=True) & (1 << 64) - 1
 
 
 def _moves_stack(opcode: Opcode, rex: int) -> bool:

@@ -35,7 +35,8 @@ class Given:
     roles: dict[Key, str]
     slots: dict[str, int]
     terrain: Terrain
-    cr4: int
+    base: Start
+    calls: tuple[tuple[Key, ...], ...]
     shift: int
 
 
@@ -102,7 +103,9 @@ def take_apart(contract: Contract, seed: Seed, la57: bool) -> Given:
         ss_arbitrary=not flat,
         limit=max(512, 4 * request.max_instructions),
     )
-    return Given(seed, values, {key: role for key, role in roles.items() if role}, slots, terrain, cr4, shift)
+    calls = tuple(tuple(key for key in values if key.call == number) for number in range(len(effects)))
+    named = {key: role for key, role in roles.items() if role}
+    return Given(seed, values, named, slots, terrain, _base(values, calls, cr4), calls, shift)
 
 
 def _word_key(word: MemoryWord, names: Mapping[int, str], call: int = -1) -> Key:
@@ -129,55 +132,75 @@ def _grid(words: Iterable[MemoryWord], slots: Iterable[int]) -> list[MemoryWord]
     return found
 
 
-def start_of(given: Given, contract: Contract, frame: Frame, everything: bool = False) -> Start:
-    """The concrete machine of a frame; ``everything``: with all words of memory, not only those that differ."""
-    values = given.values
+def start_of(given: Given, contract: Contract, frame: Frame) -> Start:
+    """The concrete machine of a frame; its words of memory are those that differ from the seed's."""
+    base = given.base
+    registers, msrs = base.registers, base.msrs
+    fields = {name: getattr(base, name) for name in ("rflags", *_BASES, "cr3", "ss_flat")}
+    words: list[MemoryWord] = []
+    changed: set[int] = set()
+    for key, value in frame.items():
+        match key.kind:
+            case "register":
+                if registers is base.registers:
+                    registers = dict(registers)
+                registers[key.name] = value
+            case "rflags" | "base" | "control" | "ss":
+                fields[key.name] = value
+            case "msr":
+                if msrs is base.msrs:
+                    msrs = dict(msrs)
+                msrs[key.place] = value
+            case "word":
+                words.append(MemoryWord(key.place, value, key.size))
+            case _:
+                changed.add(key.call)
+    if fields["gs_base"] == fields["kernel_gs_base"]:
+        # The clause could not tell them apart: the kernel's stays, the user's is another.
+        fields["kernel_gs_base" if contract.gs.value == "kernel" else "gs_base"] ^= 1 << 20
+    effects = base.effects
+    if changed:
+        effects = tuple(
+            effect_of(given.values, frame, given.calls[number]) if number in changed else effect
+            for number, effect in enumerate(effects)
+        )
+    return Start(registers=registers, cr4=base.cr4, msrs=msrs, words=tuple(words), effects=effects,
+                 entropy=base.entropy, **fields)  # fmt: skip
 
-    def value(key: Key) -> int:
-        found = frame.get(key)
-        return values[key] if found is None else found
 
-    kernel, user = value(_GS), value(_KERNEL_GS)
-    if contract.gs.value == "user":
-        kernel, user = user, kernel
-    if kernel == user:
-        user ^= 1 << 20
-    if contract.gs.value == "user":
-        kernel, user = user, kernel
-    calls = 1 + max((key.call for key in values), default=-1)
+def _base(values: Mapping[Key, int], calls: Iterable[tuple[Key, ...]], cr4: int) -> Start:
+    """The seed itself."""
     return Start(
-        registers={name: value(key) for name, key in _REGISTERS.items()},
-        rflags=value(_RFLAGS),
-        gs_base=kernel,
-        kernel_gs_base=user,
-        fs_base=value(_FS),
-        cr3=value(_CR3),
-        cr4=given.cr4,
-        msrs={key.place: value(key) for key in values if key.kind == "msr"},
-        ss_flat=value(_SS),
-        words=tuple(
-            MemoryWord(key.place, value(key), key.size)
-            for key in (values if everything else frame)
-            if key.kind == "word"
-        ),
-        effects=tuple(_effect(values, frame, number) for number in range(calls)),
+        registers={key.name: value for key, value in values.items() if key.kind == "register"},
+        rflags=values[Key("rflags", "rflags")],
+        gs_base=values[Key("base", "gs_base")],
+        kernel_gs_base=values[Key("base", "kernel_gs_base")],
+        fs_base=values[Key("base", "fs_base")],
+        cr3=values[Key("control", "cr3")],
+        cr4=cr4,
+        msrs={key.place: value for key, value in values.items() if key.kind == "msr"},
+        ss_flat=values[Key("ss", "ss_flat")],
+        words=(),
+        effects=tuple(effect_of(values, {}, keys) for keys in calls),
         entropy=_ENTROPY,
     )
 
 
-def _effect(values: Mapping[Key, int], frame: Frame, number: int) -> CallEffect:
-    own = [(key, frame.get(key, value)) for key, value in values.items() if key.call == number]
-    flags = next((value for key, value in own if key.kind == "return-flags"), None)
-    return CallEffect(
-        tuple((key.name, value) for key, value in own if key.kind == "returned"),
-        tuple(MemoryWord(key.place, value, key.size) for key, value in own if key.kind == "return-word"),
-        flags,
-    )
-
-
-_REGISTERS = {name: Key("register", name) for name in GPRS}
-_RFLAGS, _CR3, _SS = Key("rflags", "rflags"), Key("control", "cr3"), Key("ss", "ss_flat")
-_GS, _KERNEL_GS, _FS = Key("base", "gs_base"), Key("base", "kernel_gs_base"), Key("base", "fs_base")
+def effect_of(values: Mapping[Key, int], frame: Frame, keys: Iterable[Key]) -> CallEffect:
+    """What a call leaves in a machine; ``keys`` are its inputs."""
+    registers: list[tuple[str, int]] = []
+    words: list[MemoryWord] = []
+    flags: int | None = None
+    for key in keys:
+        value = frame[key] if key in frame else values[key]
+        match key.kind:
+            case "returned":
+                registers.append((key.name, value))
+            case "return-word":
+                words.append(MemoryWord(key.place, value, key.size))
+            case _:
+                flags = value
+    return CallEffect(tuple(registers), tuple(words), flags)
 
 
 def words_of(values: Mapping[Key, int]) -> tuple[MemoryWord, ...]:

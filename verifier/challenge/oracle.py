@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from verifier.challenge.runner import End, Start
-from verifier.clauses import FRAME_CLAUSES, IRET_CLAUSES, Clause, clause, of_profile
+from verifier.clauses import FRAME_CLAUSES, IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
 from verifier.isa.iret import iretq
 from verifier.isa.sysexit import sysexit
@@ -48,9 +48,23 @@ class Subject:
 _WITHOUT_REFERENCE = frozenset({"canonical", "gs", "irq", "stack", "ss-attrs", "star", "entry-mode", "nt", "cpl3"})
 
 
-def judgeable(
-    subject: Subject, claimed: Collection[str], cr3_known: bool
-) -> tuple[list[Clause], list[tuple[str, str]]]:
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What the file's own IRET exit gives user space in the machine that takes the fast one."""
+
+    words: tuple[int, ...]
+    registers: tuple[int, ...]
+    cr3: int
+
+
+def needs_arm(subject: Subject, name: str) -> bool:
+    """Whether a clause is a comparison with the file's own IRET exit."""
+    if name == "cr3":
+        return subject.auto or subject.contract.cr3.value != "entry"
+    return subject.auto and name not in _WITHOUT_REFERENCE
+
+
+def judgeable(subject: Subject, claimed: Collection[str]) -> tuple[list[Clause], list[tuple[str, str]]]:
     """The clauses of ``claimed`` that can be evaluated here, and why the others cannot."""
     known = {one.id: one for one in (*of_profile("equivalence"), *IRET_CLAUSES)}
     judged: list[Clause] = []
@@ -58,10 +72,8 @@ def judgeable(
     for name in sorted(claimed):
         if name not in known or known[name].promise:
             left.append((name, "the contract vouches for it") if name in known else (name, "no such clause"))
-        elif subject.auto and name not in _WITHOUT_REFERENCE:
-            left.append((name, "the reference is the file's own IRET exit"))
-        elif name == "cr3" and not cr3_known:
-            left.append((name, "the reference is what the file's IRET exit loads"))
+        elif subject.kind == "iretq" and needs_arm(subject, name):
+            left.append((name, "it is this exit that the others are compared with"))
         elif name in FRAME_CLAUSES and not subject.contract.has_reference:
             left.append((name, "there is no IRET exit"))
         else:
@@ -71,18 +83,18 @@ def judgeable(
 
 def view_of(
     subject: Subject, start: Start, end: End, frame: Mapping[int, int], stack: tuple[int, ...],
-    cr3: int, amd: bool, is_gs: Collection[int],
+    arm: Arm | None, amd: bool, is_gs: Collection[int],
 ) -> ExitView:  # fmt: skip
     """The exit that a run stands before; ``frame`` has the slots' content by address, ``stack`` five words at RSP.
 
-    ``cr3`` is the reference for CR3, ``is_gs`` the addresses of instructions with a GS override.
+    ``is_gs`` are the addresses of instructions with a GS override. Without ``arm`` what ``needs_arm`` is not in it.
     """
     contract = subject.contract
     gprs = dict(zip(GPRS, end.registers, strict=True))
     la57 = bool(start.cr4 >> 12 & 1)
     star = end.msrs[_STAR]
     fast, user_cs = _outcome(subject, gprs, star, end.rflags, stack, la57, amd)
-    words, kept = _reference(subject, start, end, gprs, frame)
+    words, kept = _reference(subject, start, end, gprs, frame, arm)
     if subject.kind in ("sysretl", "sysexitl") and contract.promise("user32-rip") is not None:
         words = {**words, "rip": words["rip"] & 0xFFFFFFFF}
     kernel, user = start.gs_base, start.kernel_gs_base
@@ -99,7 +111,7 @@ def view_of(
         user_gs=user,
         kernel_gs=kernel,
         cr3=end.cr3,
-        cr3_reference=cr3,
+        cr3_reference=arm.cr3 if arm is not None and needs_arm(subject, "cr3") else start.cr3,
         star_rpl=star >> 48 & 3,
         user_cs=user_cs,
         user_ss=contract.user_ss,
@@ -140,10 +152,18 @@ def _outcome(
 
 
 def _reference(
-    subject: Subject, start: Start, end: End, gprs: Mapping[str, int], frame: Mapping[int, int]
+    subject: Subject,
+    start: Start,
+    end: End,
+    gprs: Mapping[str, int],
+    frame: Mapping[int, int],
+    arm: Arm | None,
 ) -> tuple[dict[str, int], dict[str, int | None]]:
     """The five words of the frame, and what every register but RSP has to be (None: anything)."""
     contract, live = subject.contract, start.registers
+    if subject.auto and arm is not None:
+        restored = dict(zip(GPRS, arm.registers, strict=True))
+        return dict(zip(FRAME_WORDS, arm.words, strict=True)), {name: restored[name] for name, _ in contract.registers}
     if subject.auto:
         return dict.fromkeys(FRAME_WORDS, 0), {name: None for name, _ in contract.registers}
     if not contract.has_reference:
@@ -220,11 +240,3 @@ def _on_user_gs(subject: Subject, start: Start, end: End, user: int, is_gs: Coll
         and _distance(_at(end.moves, index), home) < 0x4000
         for index in (range(1, len(end.trace) + 1) if any(on for _, on in end.enabled) else ())
     )
-
-
-def with_cr3(view: ExitView, cr3: int) -> ExitView:
-    """The view with another reference for CR3."""
-    return replace(view, cr3_reference=cr3)
-
-
-__all__ = ["Subject", "clause", "false_clauses", "judgeable", "view_of", "window_start", "with_cr3"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import unicorn
@@ -49,7 +50,10 @@ class _Incomparable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A concrete machine at the entry. All values are 64 bits wide; ``ss_flat`` is the hidden part of SS."""
+    """A concrete machine at the entry. All values are 64 bits wide; ``ss_flat`` is the hidden part of SS.
+
+    ``words`` are the memory words that differ from those that the ``Runner`` was given.
+    """
 
     registers: dict[str, int]
     rflags: int
@@ -125,9 +129,13 @@ class Terrain:
 
 
 class Runner:
-    """A Unicorn instance with one image, entered again and again. ``close`` it."""
+    """A Unicorn instance with one image, entered again and again. ``close`` it.
 
-    def __init__(self, terrain: Terrain, words: Iterable[MemoryWord]) -> None:
+    Every machine has the CR4 of ``base`` and, but for its own, the ``words``.
+    """
+
+    def __init__(self, terrain: Terrain, base: Start, words: Iterable[MemoryWord]) -> None:
+        self._base = base
         self._terrain, self._image = terrain, terrain.image
         self._plans: dict[int, Instruction] = {}
         self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
@@ -144,6 +152,7 @@ class Runner:
         self._moving = self._flagging = False
         self._rsp = 0
         self._fault = ""
+        self._force: tuple[int, int] | None = None
         self._stopped: Instruction | None = None
         self._known: set[int] = set()
         for word in words:
@@ -161,6 +170,13 @@ class Runner:
             uc.hook_add(unicorn.UC_HOOK_MEM_FETCH_UNMAPPED, self._memory.on_fetch),
             uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception),
         ]
+        uc.reg_write(_CR4, base.cr4)
+        uc.reg_write(_CR3, base.cr3)
+        for number, name in _BASES.items():
+            uc.msr_write(number, getattr(base, name))
+        for name, value in base.registers.items():
+            uc.reg_write(_NUMBER[name], value)
+        uc.reg_write(_FLAGS, base.rflags & _RFLAGS | 2)
         self._fresh = uc.context_save()
 
     def close(self) -> None:
@@ -169,8 +185,13 @@ class Runner:
             self._uc.hook_del(hook)
         self._uc = None
 
-    def run(self, start: Start) -> End:
-        """Execute one machine. The result does not depend on the runs before."""
+    def run(self, start: Start, force: tuple[int, int] | None = None) -> End:
+        """Execute one machine. The result does not depend on the runs before.
+
+        With ``force`` (index, target) the conditional jump at that index of the trace goes to the target, whatever
+        the flags are.
+        """
+        self._force = force
         end = self._end = End("limit", f"{self._terrain.limit} instructions", self._terrain.entry)
         try:
             self._set_up(start)
@@ -198,6 +219,15 @@ class Runner:
         data = self._uc.mem_read(self._lowest, self._highest - self._lowest)
         return {at: int.from_bytes(data[at - self._lowest : at - self._lowest + 8], "little") for at in slots}
 
+    def branches(self, end: End) -> list[tuple[int, int]]:
+        """The conditional jumps of a run, each place once: its index in the trace, and where it did not go."""
+        found: dict[int, tuple[int, int]] = {}
+        for index, (address, following) in enumerate(pairwise((*end.trace, end.at))):
+            ways = self._plans[address].ways
+            if following in ways and ways[0] != ways[1]:
+                found[address] = index, ways[0] if following == ways[1] else ways[1]
+        return list(found.values())
+
     def words(self, address: int, count: int) -> tuple[int, ...]:
         """Quadwords of memory as the last run left it."""
         return tuple(self._memory.load(address + 8 * index & MASK64, 8) for index in range(count))
@@ -209,13 +239,19 @@ class Runner:
         self._restore()
         uc.context_restore(self._fresh)
         self._shift = 56 if start.cr4 >> 12 & 1 else 47
-        uc.reg_write(_CR4, start.cr4)
-        uc.reg_write(_CR3, start.cr3)
+        base = self._base
+        if start.cr3 != base.cr3:
+            uc.reg_write(_CR3, start.cr3)
         for number, name in _BASES.items():
-            uc.msr_write(number, getattr(start, name))
-        for name, value in start.registers.items():
-            uc.reg_write(_NUMBER[name], value)
-        uc.reg_write(_FLAGS, start.rflags & _RFLAGS | 2)
+            value = getattr(start, name)
+            if value != getattr(base, name):
+                uc.msr_write(number, value)
+        if start.registers is not base.registers:
+            for name, value in start.registers.items():
+                if value != base.registers[name]:
+                    uc.reg_write(_NUMBER[name], value)
+        if start.rflags != base.rflags:
+            uc.reg_write(_FLAGS, start.rflags & _RFLAGS | 2)
         self._known = set(self._given)
         for word in start.words:
             self._write(word)
@@ -264,6 +300,8 @@ class Runner:
 
     def _finish(self) -> None:
         end, uc = self._end, self._uc
+        if end.kind != "exit":
+            return  # nobody asks
         end.registers = tuple(uc.reg_read_batch(_ALL_GPRS))
         end.rflags = uc.reg_read(_FLAGS) & _RFLAGS | 2
         end.gs_base, end.kernel_gs_base = uc.msr_read(0xC0000101), uc.msr_read(0xC0000102)
@@ -317,6 +355,9 @@ class Runner:
     def _by_hand(self, start: Start, plan: Instruction) -> int | None:
         end, uc = self._end, self._uc
         following = plan.address + plan.size
+        if self._force is not None and self._force[0] == len(end.trace):
+            end.trace.append(plan.address)
+            return self._force[1]
         match plan.action:
             case Action.EXIT:
                 end.kind, end.detail = "exit", plan.mnemonic
@@ -353,9 +394,12 @@ class Runner:
             case Action.RDSSP:
                 if uc.reg_read(_CR4) >> 23 & 1:
                     self._set(plan.register, random.Random(start.entropy).getrandbits(61) << 3)  # noqa: S311
-            case Action.SHADOW if not uc.reg_read(_CR4) >> 23 & 1:
+            case Action.SHADOW | Action.TOKEN if not uc.reg_read(_CR4) >> 23 & 1:
                 end.kind, end.detail = "fault", "#UD: supervisor shadow stacks are off"
                 return None
+            case Action.TOKEN:
+                found = random.Random(start.entropy ^ len(end.trace)).getrandbits(1)  # noqa: S311
+                uc.reg_write(_FLAGS, uc.reg_read(_FLAGS) & _RFLAGS & ~ARITHMETIC | found)
         self._note_base()
         return following
 
@@ -428,8 +472,10 @@ class Runner:
         for name, value in used:
             uc.reg_write(_NUMBER[name], value)
         words = given.memory if given is not None and memory else ()
+        released = self._rsp >= self._lowest + 8 or bool(end.kept)
         for word in words:
-            self._overwrite(word.address, word.size)
+            if released:
+                self._overwrite(word.address, word.size)
             self._write(word)
         old = uc.reg_read(_FLAGS) & _RFLAGS | 2
         new = old
@@ -470,7 +516,7 @@ class Runner:
         if self._moving or self._flagging:
             self._note_stack(len(end.trace))
         plan = self._plans.get(address) or self._plan(address)
-        if plan.action is not Action.RUN:
+        if plan.action is not Action.RUN or (self._force is not None and self._force[0] == len(end.trace)):
             self._stopped = plan
             uc.emu_stop()
             return

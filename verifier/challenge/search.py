@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verifier.challenge.frames import Frame, Key, Space, perturbed, space
 from verifier.challenge.landscape import Given, learned, start_of, survey, take_apart, words_of
-from verifier.challenge.oracle import Subject, false_clauses, judgeable, view_of
+from verifier.challenge.oracle import Arm, Subject, false_clauses, judgeable, needs_arm, view_of
 from verifier.challenge.result import Divergence, Result, Seed
 from verifier.challenge.runner import End, Runner, Start
 from verifier.clauses import Clause
@@ -24,6 +24,7 @@ _LEARNED = 48
 _ROUND = 64
 """So many frames are run from one seed before it is the next one's turn."""
 _EXTRA = 64
+_RSP = GPRS.index("rsp")
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class _Tally:
     frames: int = 0
     compared: int = 0
     seeds: int = 0
+    armed: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     found: dict[tuple[str, Config], Divergence] = field(default_factory=dict)
@@ -48,17 +50,14 @@ class _Hunt:
         self._tally, self._source, self._paths = tally, source, paths
         self._given = take_apart(self._contract, seed, la57)
         self._subject = replace(subject, slots=self._given.slots)
-        self._runner = Runner(self._given.terrain, words_of(self._given.values))
+        self._runner = Runner(self._given.terrain, self._given.base, words_of(self._given.values))
         self._is_gs: set[int] = set()
         self._corpus: list[Frame] = [{}]
         self._seen: set[int] = set()
         self._learned = 0
         self._space: Space | None = None
-
-    @property
-    def idle(self) -> bool:
-        """Whether no configuration with this paging is asked about."""
-        return not self._proved
+        self._arms: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        self._armed = False
 
     def close(self) -> None:
         """Release the emulator."""
@@ -82,7 +81,7 @@ class _Hunt:
     def _run(self, frame: Frame) -> tuple[Start, End]:
         if self._runner.crowded:
             self._runner.close()
-            self._runner = Runner(self._given.terrain, words_of(self._given.values))
+            self._runner = Runner(self._given.terrain, self._given.base, words_of(self._given.values))
         start = start_of(self._given, self._contract, frame)
         return start, self._runner.run(start)
 
@@ -125,7 +124,7 @@ class _Hunt:
         self._learned += len(fresh)
         self._given.values.update(fresh)
         self._runner.close()
-        self._runner = Runner(self._given.terrain, words_of(self._given.values))
+        self._runner = Runner(self._given.terrain, self._given.base, words_of(self._given.values))
         old = self._space
         if old is not None:
             self._space = space(
@@ -133,38 +132,77 @@ class _Hunt:
                 (old.flags_free, old.flags_returned), old.canonical,
             )  # fmt: skip
 
-    def _view(self, start: Start, end: End, amd: bool) -> ExitView:
+    def _sight(self, start: Start, end: End, arms: bool | None) -> Callable[[Config], ExitView]:
+        """What the clauses see of a run that stands before the exit, by configuration.
+
+        ``arms``: the reference from the file's own IRET exit is wanted; True: and all its IRET exits have to
+        agree. None: nobody needs it.
+        """
         frame = self._runner.frame()
-        stack = self._runner.words(end.registers[GPRS.index("rsp")], 5) if self._subject.kind == "iretq" else ()
-        return view_of(self._subject, start, end, frame, stack, start.cr3, amd, self._is_gs)
+        stack = self._runner.words(end.registers[_RSP], 5) if self._subject.kind == "iretq" else ()
+        arm = None if arms is None else self._arm(start, end, arms)
+        self._armed = arm is not None
+        return lambda config: view_of(self._subject, start, end, frame, stack, arm, config[0] == "amd", self._is_gs)
+
+    def _arm(self, start: Start, end: End, every: bool) -> Arm | None:
+        """What an IRET exit gives the same machine: a branch on its way is made to go the other way.
+
+        None if there is no such exit, or if ``every`` one is asked for and they differ.
+        """
+        branches = self._runner.branches(end)
+        signature = tuple(end.trace)
+        known = self._arms.get(signature)
+        if known is None or every:
+            found = [(one, arm) for one in branches if (arm := self._forced(start, one)) is not None]
+            if len(self._arms) < _CORPUS:
+                self._arms[signature] = [one for one, _ in found]
+            agree = len({arm for _, arm in found}) == 1
+            return found[0][1] if agree or (found and not every) else None
+        return self._forced(start, self._source.choice(known)) if known else None
+
+    def _forced(self, start: Start, force: tuple[int, int]) -> Arm | None:
+        end = self._runner.run(start, force)
+        if end.kind != "exit" or end.detail != "iretq" or (end.calls and end.calls[-1][0] > force[0]):
+            return None
+        return Arm(self._runner.words(end.registers[_RSP], 5), end.registers, end.cr3)
 
     def _judge(self, frame: Frame, start: Start, end: End) -> None:
+        tally = self._tally
         if end.rflags & 0x100:
-            self._tally.reasons["TF is set at the exit"] += 1
+            tally.reasons["TF is set at the exit"] += 1
             return
-        self._tally.compared += 1
+        tally.compared += 1
         config, clauses = self._source.choice(self._proved)
-        first = false_clauses(self._view(start, end, config[0] == "amd"), clauses)
-        if not first:
+        needed = any(needs_arm(self._subject, one.id) for one in clauses) and self._source.random() < 0.5
+        sight = self._sight(start, end, False if needed else None)
+        tally.armed += self._armed
+        wrong = [(name, config) for name in self._false(sight(config), config)]
+        if not wrong:
             return
-        # Which of them are false under the other configurations as well?
-        found = [(name, config) for name in first]
-        for other, clauses in self._proved:
+        for other, _ in self._proved:  # which of them are false under the other configurations as well?
             if other != config:
-                found += [(name, other) for name in false_clauses(self._view(start, end, other[0] == "amd"), clauses)]
-        for name, where in found:
-            if (name, where) not in self._tally.found:
+                wrong += [(name, other) for name in self._false(sight(other), other)]
+        for name, where in wrong:
+            if (name, where) not in tally.found:
                 divergence = self._divergence(name, where, frame)
                 if divergence is not None:
-                    self._tally.found[name, where] = divergence
+                    tally.found[name, where] = divergence
+
+    def _false(self, view: ExitView, config: Config, only: str = "") -> list[str]:
+        """The clauses claimed for a configuration that a view makes false."""
+        claimed = next(clauses for known, clauses in self._proved if known == config)
+        return false_clauses(
+            view,
+            [one for one in claimed if only in ("", one.id) and (self._armed or not needs_arm(self._subject, one.id))],
+        )
 
     def _fails(self, name: str, config: Config, frame: Frame) -> tuple[Start, End, ExitView] | None:
         start, end = self._run(frame)
         if end.kind != "exit" or end.at != self._subject.address:
             return None
-        view = self._view(start, end, config[0] == "amd")
-        clauses = [one for known, found in self._proved if known == config for one in found if one.id == name]
-        return (start, end, view) if false_clauses(view, clauses) else None
+        arms = True if needs_arm(self._subject, name) else None
+        view = self._sight(start, end, arms)(config)
+        return (start, end, view) if self._false(view, config, name) else None
 
     def _divergence(self, name: str, config: Config, frame: Frame) -> Divergence | None:
         """The same with as few changes as a greedy search finds, as a machine that can be replayed."""
@@ -175,10 +213,11 @@ class _Hunt:
                 least = fewer
         found = self._fails(name, config, least)
         if found is None:
-            self._tally.reasons["the run cannot be repeated"] += 1
+            reason = "the IRET exits differ" if needs_arm(self._subject, name) else "the run cannot be repeated"
+            self._tally.reasons[reason] += 1
             return None
         _, end, view = found
-        request = as_request(self._given, start_of(self._given, self._contract, least, everything=True), end)
+        request = as_request(self._given, start_of(self._given, self._contract, least), least, end)
         result = replay(self._seed.image, request)
         same = result.reached and dict(result.registers) == dict(zip(GPRS, end.registers, strict=True))
         changes = tuple(
@@ -194,7 +233,7 @@ def _label(key: Key) -> str:
     return key.name if key.call < 0 else f"{key.name} behind call {key.call + 1}"
 
 
-def as_request(given: Given, start: Start, end: End) -> ReplayRequest:
+def as_request(given: Given, start: Start, frame: Frame, end: End) -> ReplayRequest:
     """A machine as the replay wants it, with the effects that its run used."""
     request = given.seed.request
     return ReplayRequest(
@@ -208,7 +247,7 @@ def as_request(given: Given, start: Start, end: End) -> ReplayRequest:
         cr3=start.cr3,
         cr4=start.cr4,
         msrs=tuple(sorted(start.msrs.items())),
-        memory=start.words,
+        memory=words_of({key: frame.get(key, value) for key, value in given.values.items()}),
         calls=tuple(CallEffect(one.registers, one.memory, one.rflags) for _, one in end.effects),
         havoc_calls=frozenset(address for address, _ in end.effects),
         flag_patches=(),
@@ -222,7 +261,7 @@ def search(
 ) -> Result:
     """See ``verifier.challenge.challenge``."""
     claimed = frozenset(name for names in proved.values() for name in names)
-    clauses, left = judgeable(subject, claimed, subject.contract.cr3.value == "entry")
+    clauses, left = judgeable(subject, claimed)
     judged = {config: [one for one in clauses if one.id in names] for config, names in proved.items() if names}
     tally, paths = _Tally(), set[int]()
     source = random.Random(seed)  # noqa: S311 - reproducible, not secret
@@ -241,6 +280,10 @@ def search(
     finally:
         for hunt in hunts:
             hunt.close()
+    if not tally.armed:
+        text = "no IRET exit was found to compare with"
+        left += [(one.id, text) for one in clauses if needs_arm(subject, one.id)]
+        clauses = [one for one in clauses if not needs_arm(subject, one.id)]
     return Result(
         frames=tally.frames,
         compared=tally.compared,

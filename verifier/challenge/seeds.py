@@ -15,7 +15,7 @@ from verifier.counterexample import Setting, concrete_machine
 from verifier.model import Config, Image, address_of
 from verifier.prove import Path
 from verifier.solver import Model
-from verifier.terms import Truth
+from verifier.terms import Truth, lnot
 from verifier.trace import follow
 
 MAX_SEEDS = 8
@@ -25,18 +25,25 @@ MAX_SEEDS = 8
 def seeds_of(setting: Setting, reached: Sequence[Config], paths: Iterable[Path], most: int = MAX_SEEDS) -> list[Seed]:
     """A machine for each path to a site, and for each paging mode if the code depends on it."""
     found: list[Seed] = []
-    wanted = {config[1]: config for config in reversed(reached)}
+    modes = list({config[1]: config for config in reversed(reached)}.values())
+    modes = modes if _paged(setting.image) else modes[:1]
     for path in paths:
-        for config in wanted.values():
-            if len(found) >= most:
-                return found
-            seed = seed_of(setting, config, path.leaf.state.path)
-            if seed is None:
-                continue
-            found.append(seed)
-            if not seed.paged:
-                break
+        whole = path.leaf.state.path
+        # Each switch that the paths depend on is set in one seed and clear in another.
+        for extra in ((), *((one,) for one in _arms(setting))):
+            for config in modes:
+                if len(found) >= most:
+                    return found
+                seed = seed_of(setting, config, (*whole, *extra))
+                if seed is not None:
+                    found.append(seed)
     return found
+
+
+def _arms(setting: Setting) -> list[Truth]:
+    switches = setting.entry.state.shared.switches
+    truths = [switches[name] for name in sorted(switches) if not isinstance(switches[name], bool)]
+    return [arm for truth in truths for arm in (truth, lnot(truth))]
 
 
 def seed_of(setting: Setting, config: Config, query: Sequence[Truth]) -> Seed | None:
