@@ -33,7 +33,7 @@ class Action(Enum):
     ANSWER = "CPUID, RDTSC, RDTSCP, RDPID"
     RDSSP = "RDSSP"
     SHADOW = "an access to the shadow stack"
-    TOKEN = "an access to the shadow stack that tells in CF what it found"
+    SHADOW_CF = "an access to the shadow stack that tells in CF what it found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ def _special(address: int, opcode: Opcode, rex_b: int, wide: bool) -> Instructio
         case (0x0F, 0x1E), 1 if opcode.on_shadow_stack and wide:
             return Instruction(address, Action.RDSSP, opcode, "rdssp", start + 1, register=general)
         case (0x0F, 0xAE), 6 if opcode.on_shadow_stack:
-            return Instruction(address, Action.TOKEN, opcode, "clrssbsy", opcode.skipped)
+            return Instruction(address, Action.SHADOW_CF, opcode, "clrssbsy", opcode.skipped)
         case (0x0F, 0x01), 5 if opcode.on_shadow_stack and opcode.modrm < 0xC0:
-            return Instruction(address, Action.TOKEN, opcode, "rstorssp", opcode.skipped)
+            return Instruction(address, Action.SHADOW_CF, opcode, "rstorssp", opcode.skipped)
         case ((0x0F, 0xAE), 5) | ((0x0F, 0x01 | 0x38), _) if opcode.on_shadow_stack:
             return Instruction(address, Action.SHADOW, opcode, "incssp, setssbsy, saveprevssp or wrss", opcode.skipped)
         case (0x0F, 0xB1), _ if not wide and 0x66 not in opcode.prefixes:

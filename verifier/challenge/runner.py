@@ -394,10 +394,10 @@ class Runner:
             case Action.RDSSP:
                 if uc.reg_read(_CR4) >> 23 & 1:
                     self._set(plan.register, random.Random(start.entropy).getrandbits(61) << 3)  # noqa: S311
-            case Action.SHADOW | Action.TOKEN if not uc.reg_read(_CR4) >> 23 & 1:
+            case Action.SHADOW | Action.SHADOW_CF if not uc.reg_read(_CR4) >> 23 & 1:
                 end.kind, end.detail = "fault", "#UD: supervisor shadow stacks are off"
                 return None
-            case Action.TOKEN:
+            case Action.SHADOW_CF:
                 found = random.Random(start.entropy ^ len(end.trace)).getrandbits(1)  # noqa: S311
                 uc.reg_write(_FLAGS, uc.reg_read(_FLAGS) & _RFLAGS & ~ARITHMETIC | found)
         self._note_base()

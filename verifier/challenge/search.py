@@ -15,7 +15,7 @@ from verifier.challenge.result import Divergence, Result, Seed
 from verifier.challenge.runner import End, Runner, Start
 from verifier.clauses import Clause
 from verifier.contract import Contract
-from verifier.model import GPRS, Change, Config
+from verifier.model import FRAME_WORDS, GPRS, Change, Config
 from verifier.outcomes import ExitView
 from verifier.replay import CallEffect, ReplayRequest, replay
 
@@ -74,9 +74,20 @@ class _Hunt:
 
     def _begin(self) -> Space:
         end = self._try({})
-        if end.kind == "exit" and end.at == self._subject.address:
-            self._tally.seeds += 1
+        hit = end.kind == "exit" and end.at == self._subject.address
+        self._tally.seeds += hit
+        if self._subject.auto and hit:
+            self._name_the_frame(end)
         return survey(self._given, self._contract, end)
+
+    def _name_the_frame(self, end: End) -> None:
+        """Without a frame table: what the file's own IRETQ pops tells which words are the frame's."""
+        arm = self._arm(start_of(self._given, self._contract, {}), end, False)
+        for index, name in enumerate(FRAME_WORDS if arm is not None else ()):
+            place = (arm.registers[_RSP] if arm is not None else 0) + 8 * index
+            for known in self._given.values:
+                if known.kind == "word" and known.place == place:
+                    self._given.roles[known] = name
 
     def _run(self, frame: Frame) -> tuple[Start, End]:
         if self._runner.crowded:
