@@ -15,6 +15,8 @@ from itertools import count, cycle, product
 
 from unicorn_cpu import AF, ARITHMETIC, BUFFER, CF, OF, PF, SF, SOURCE, ZF, CpuState
 
+from verifier.isa.machine import FLAG_POSITIONS
+
 Undefined = Callable[[CpuState], int]
 
 
@@ -36,6 +38,7 @@ class Case:
     evaluator must know as constants too (a repeat count). ``direction`` is DF.
     ``result`` is (register, width, condition) where a result may be undefined.
     ``faults`` tells in which states the code raises an exception instead of coming to HLT.
+    ``deviates`` is, for a state, the name of what Unicorn does not do as the manual says, if it is that.
     """
 
     text: str
@@ -45,6 +48,27 @@ class Case:
     direction: int = 0
     result: tuple[str, int, Callable[[CpuState], bool]] | None = None
     faults: Callable[[CpuState], bool] = lambda _: False
+    deviates: Callable[[CpuState], str] = lambda _: ""
+
+    @property
+    def in_user_mode(self) -> bool:
+        """Whether a process may execute it with the same effect as the kernel; POPFQ keeps IF and IOPL there."""
+        return "popfq" not in self.text
+
+    def observed(self, what: str, after: CpuState) -> int:
+        """What the oracle has for an undefined value: a flag's name, or "result"."""
+        if what in FLAG_POSITIONS:
+            return after.rflags >> FLAG_POSITIONS[what]
+        assert what == "result" and self.result is not None
+        return after.register(self.result[0])
+
+    def left_open(self, before: CpuState) -> dict[str, int]:
+        """The bits that the manual leaves undefined, by register and flag."""
+        flags = self.undefined(before)
+        found: dict[str, int] = {name: 1 for name, position in FLAG_POSITIONS.items() if flags >> position & 1}
+        if self.result is not None and self.result[2](before):
+            found[self.result[0]] = (1 << self.result[1]) - 1
+        return found
 
 
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
@@ -389,15 +413,29 @@ def string_cases() -> Iterator[Case]:
             yield Case(f"rep {name}{suffix}", none, pins | {"rcx": repeats}, frozenset({"rcx"}), direction)
 
 
+FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
+    "arithmetic and logic": two_operand_cases, "one operand": one_operand_cases, "shifts and rotates": shift_cases,
+    "bit tests and scans": bit_cases, "exchanges": exchange_cases, "multiplications": multiplication_cases,
+    "double shifts": double_shift_cases, "divisions": division_cases, "moves and extensions": move_cases,
+    "conditions and jumps": condition_cases, "stack, calls and flags": stack_cases, "strings": string_cases,
+}  # fmt: skip
+
+
 @cache
+def families() -> dict[str, tuple[Case, ...]]:
+    """All of them by family, each text once, in a fixed order."""
+    seen: set[tuple[str, int, int | None]] = set()
+    found: dict[str, tuple[Case, ...]] = {}
+    for title, maker in FAMILIES.items():
+        kept = {(case.text, case.direction, case.pins.get("rcx")): case for case in maker()}
+        found[title] = tuple(case for key, case in kept.items() if key not in seen)
+        seen |= kept.keys()
+    return found
+
+
 def cases() -> tuple[Case, ...]:
-    """All of them, each text once, in a fixed order."""
-    makers = (
-        two_operand_cases, one_operand_cases, shift_cases, bit_cases, exchange_cases, multiplication_cases,
-        double_shift_cases, division_cases, move_cases, condition_cases, stack_cases, string_cases,
-    )  # fmt: skip
-    found = {(case.text, case.direction, case.pins.get("rcx")): case for maker in makers for case in maker()}
-    return tuple(found.values())
+    """All of them in a fixed order."""
+    return tuple(case for family in families().values() for case in family)
 
 
 assert ARITHMETIC == CF | PF | AF | ZF | SF | OF

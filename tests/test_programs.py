@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random programs: one symbolic exploration each, compared with Unicorn in several concrete states.
 
-``test_instructions_do_what_unicorn_does`` in ``test_conformance.py`` is about
+``test_instructions_do_what_the_cpu_and_unicorn_do`` in ``test_conformance_slice.py`` is about
 single instructions; this is about what they share: flags that are computed
 late, words that are cut and pieced together, second names for the frame,
 addresses that are not known, and states that are joined. In each state exactly
