@@ -8,7 +8,8 @@ For one exit, reached from one entry, there is one obligation
 - for each clause and configuration in which it is violated: some machine does (sat);
 - for each configuration: some machine gets there, or none does;
 
-and for each entry one that the paths found cover every machine (unsat). What
+and for each entry that the paths found cover every machine (unsat), and that
+z3 was right where an answer of its own cut the exploration short (unsat). What
 was not decided has none. The formulas are made from the terms of the proof by
 ``verifier.smtlib``, not from what z3 was given.
 """
@@ -28,9 +29,14 @@ from verifier.lift.symbols import Symbols
 from verifier.model import ALL_CONFIGS, Config, Location
 from verifier.prove import Answer, Path, SiteAnswers, config_condition, exactness
 from verifier.smtlib import Printer, comment, plain, script, string
+from verifier.solver import Answer as Found
+from verifier.solver import Model, Solver
 from verifier.terms import Truth, as_term, as_truth, decided, eq, land, lnot, lor
 
 Expected = Literal["sat", "unsat"]
+
+TOGETHER = 200
+"""So many refuted queries of an exploration make one obligation; all of them are if their disjunction is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Obligation:
     """One question with the answer that the verdict rests on.
 
     ``id`` names it in messages and is unique among those of one exit and entry. ``subject`` is a
-    clause's id, "reached" or "cover". ``comments`` and ``formula`` are the file's text (``text``);
+    clause's id, "reached", "cover" or "steps". ``comments`` and ``formula`` are the file's text (``text``);
     ``key`` is the same for formulas that differ in no more than the names of their assertions.
     """
 
@@ -96,6 +102,34 @@ def cover_obligation(about: Subject, entry: Entry, leaves: Sequence[Leaf]) -> Ob
     open_ends = [(f"not path {number}", lnot(land(*leaf.state.path))) for number, leaf in enumerate(leaves, 1)]
     question = f"is there a machine that takes none of the {len(leaves)} paths found?"
     return maker.make("cover", "the paths found cover every machine", question, (), "unsat", open_ends)
+
+
+class Recorder(Solver):
+    """The same solver, remembering what it refuted; for the exploration and the references, which decide by that."""
+
+    def __init__(self, solver: Solver) -> None:
+        self.__dict__.update(solver.__dict__)
+        self._inner = solver
+        self.refuted: list[tuple[Truth, ...]] = []
+
+    def _ask(self, truths: tuple[Truth, ...], wanted: bool = False) -> tuple[Found, Model | None]:
+        found = self._inner._ask(truths, wanted)
+        if found[0] == "unsat" and all(decided(truth) is not False for truth in truths):
+            self.refuted.append(truths)
+        return found
+
+
+def refuted_obligations(about: Subject, entry: Entry, refuted: Sequence[tuple[Truth, ...]]) -> tuple[Obligation, ...]:
+    """That what the exploration took to be impossible is: up to ``TOGETHER`` answers in one question."""
+    maker = _Maker(about, entry, None, "")
+    different = list({as_truth(land(*truths)).hash(): land(*truths) for truths in refuted}.values())
+    made = []
+    for start in range(0, len(different), TOGETHER):
+        group = different[start : start + TOGETHER]
+        question = f"is any of {len(group)} things possible that the exploration took to be impossible?"
+        claim = [("something of that", lor(*group))]
+        made.append(maker.make("steps", "what was not followed is impossible", question, (), "unsat", claim))
+    return tuple(made)
 
 
 class _Maker:
