@@ -14,7 +14,8 @@ from typing import Literal
 
 from verifier.model import FRAME_WORDS, GPRS
 
-Kind = Literal["register", "rflags", "base", "control", "msr", "ss", "word", "returned", "return-flags", "return-word"]
+Kind = Literal["register", "rflags", "base", "control", "msr", "ss", "word", "returned", "return-flags", "return-word",
+               "undefined"]  # fmt: skip
 MASK64 = (1 << 64) - 1
 USER_FLAGS = 0x3C7FD7
 """The bits of RFLAGS that SYSRET loads (SDM vol. 2B, SYSRET)."""
@@ -25,8 +26,9 @@ class Key:
     """One input of a machine.
 
     ``name`` is a register, "gs_base" and the like, or the name of a memory word; ``place`` is the address
-    of a word or the number of an MSR. With the kinds "returned", "return-flags" and "return-word" it is what the call
-    number ``call`` (from 0) leaves; ``size`` is in bytes.
+    of a word, the number of an MSR, or the address of an instruction that leaves flags undefined (their mask is
+    ``size``, which is in bytes otherwise). With the kinds "returned", "return-flags" and "return-word" it is what the
+    call number ``call`` (from 0) leaves.
     """
 
     kind: Kind
@@ -58,6 +60,7 @@ class Space:
     canonical: int
     by_role: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     free: tuple[Key, ...] = ()
+    rare: tuple[Key, ...] = ()
 
 
 def space(
@@ -79,6 +82,7 @@ def space(
         values, roles, pinned, pointers, dictionary, selectors, *flags, canonical,
         {role: tuple(keys) for role, keys in by_role.items()},
         tuple(key for key in sorted(values) if key not in pinned),
+        tuple(key for key in sorted(values) if key not in pinned and key.kind in _RARE),
     )  # fmt: skip
 
 
@@ -97,6 +101,8 @@ def boundary_addresses() -> tuple[int, ...]:
 
 BOUNDARIES = boundary_addresses()
 _FLAG_ROLES, _SELECTOR_ROLES, _ADDRESS_ROLES = ("rflags", "r11"), ("cs", "ss"), ("rip", "rcx", "rsp")
+_RARE = frozenset({"rflags", "return-flags", "undefined", "ss"})
+"""Inputs of few bits: they get a turn of their own among the many words."""
 _PAIRS = (("rip", "rcx"), ("rflags", "r11"), ("rip", "rdx"), ("rsp", "rcx"))
 """Words that a check compares with each other: they move together so that the check is passed."""
 
@@ -191,7 +197,7 @@ def _scrambled(found: Frame, space: Space, source: random.Random) -> Frame:
     """Most inputs at random: the checks rarely pass, but nothing in it was thought of before."""
     share = source.choice((0.3, 0.7, 1.0))
     for key in space.free:
-        if source.random() < share:
+        if key not in space.pointers and source.random() < share:
             _set(found, key, source.getrandbits(64), space)
     return found
 
@@ -213,7 +219,7 @@ def _change(found: Frame, space: Space, source: random.Random) -> None:
         return
     if not space.free:
         return
-    key = source.choice(space.free)
+    key = source.choice(space.rare if space.rare and pick < 0.75 else space.free)
     if key in space.pointers:
         if space.pointers[key]:
             _set(found, key, source.choice(space.pointers[key]), space)
@@ -260,6 +266,8 @@ def _set(found: Frame, key: Key, value: int, space: Space) -> None:
             value = old & ~((1 << 48) - 1) | value & ((1 << 48) - 1)
         case "ss":
             value &= 1
+        case "undefined":
+            value &= key.size
         case _:
             value &= (1 << 8 * key.size) - 1
     found[key] = value

@@ -13,6 +13,7 @@ from verifier.challenge.runner import AC, ARITHMETIC, DF, IF, SCRATCH, TF, End, 
 from verifier.contract import SLOT_BYTES, Contract
 from verifier.isa.encoding import parse as encoding_of
 from verifier.model import GPRS, Image
+from verifier.replay.opcode import parse
 from verifier.replay.request import CallEffect, MemoryWord, ReplayRequest
 
 _MASK64 = (1 << 64) - 1
@@ -21,6 +22,8 @@ _REACH = 0x2000
 """A value is taken for a pointer if memory so near was used."""
 _BASES = ("gs_base", "kernel_gs_base", "fs_base")
 _FREE_MSRS = frozenset({0x48, 0xC0000081, 0xC0000084})  # SPEC_CTRL, the low half of STAR, SFMASK
+# Shifts by CL: whether their flags are defined depends on it.
+_BY_COUNT = frozenset({(0xD2,), (0xD3,), (0x0F, 0xA5), (0x0F, 0xAD)})
 _ENTROPY = 0x9E3779B97F4A7C15
 NOWHERE = 0xFFFFE00000000000
 """Where pointers lead that nobody has given a value."""
@@ -90,6 +93,9 @@ def take_apart(contract: Contract, seed: Seed, la57: bool) -> Given:
             key = _word_key(word, names, number)
             values[key] = word.value
             roles[key] = names.get(word.address, "")
+    for address, bits, value in request.flag_patches:
+        if parse(seed.image.code_at(address)).code not in _BY_COUNT:
+            values[Key("undefined", f"flags behind {address:#x}", address, size=bits)] = value & bits
     cr4 = request.cr4 & ~_LA57 | (_LA57 if la57 else 0)
     terrain = Terrain(
         image=seed.image,
@@ -139,8 +145,11 @@ def start_of(given: Given, contract: Contract, frame: Frame) -> Start:
     fields = {name: getattr(base, name) for name in ("rflags", *_BASES, "cr3", "ss_flat")}
     words: list[MemoryWord] = []
     changed: set[int] = set()
+    undefined: dict[int, tuple[int, int]] = {}
     for key, value in frame.items():
         match key.kind:
+            case "undefined":
+                undefined[key.place] = key.size, value
             case "register":
                 if registers is base.registers:
                     registers = dict(registers)
@@ -165,7 +174,7 @@ def start_of(given: Given, contract: Contract, frame: Frame) -> Start:
             for number, effect in enumerate(effects)
         )
     return Start(registers=registers, cr4=base.cr4, msrs=msrs, words=tuple(words), effects=effects,
-                 entropy=base.entropy, **fields)  # fmt: skip
+                 undefined=undefined, entropy=base.entropy, **fields)  # fmt: skip
 
 
 def _base(values: Mapping[Key, int], calls: Iterable[tuple[Key, ...]], cr4: int) -> Start:
@@ -182,6 +191,7 @@ def _base(values: Mapping[Key, int], calls: Iterable[tuple[Key, ...]], cr4: int)
         ss_flat=values[Key("ss", "ss_flat")],
         words=(),
         effects=tuple(effect_of(values, {}, keys) for keys in calls),
+        undefined={},
         entropy=_ENTROPY,
     )
 

@@ -70,7 +70,7 @@ def judgeable(subject: Subject, claimed: Collection[str]) -> tuple[list[Clause],
     judged: list[Clause] = []
     left: list[tuple[str, str]] = []
     for name in sorted(claimed):
-        if name not in known or known[name].promise:
+        if name not in known or (known[name].promise and name != "entry-mode"):
             left.append((name, "the contract vouches for it") if name in known else (name, "no such clause"))
         elif subject.kind == "iretq" and needs_arm(subject, name):
             left.append((name, "it is this exit that the others are compared with"))
@@ -199,15 +199,22 @@ def _at(marks: list[tuple[int, int]] | list[tuple[int, bool]], index: int) -> in
 
 
 def window_start(subject: Subject, end: End) -> int | None:
-    """From which instruction on RSP has surely been the user's without a change; None: that cannot be told."""
-    since, rsp = end.moves[-1]
+    """From which instruction on RSP has surely been the user's; None: that cannot be told.
+
+    That is where it came from far away to near the value that it has at the exit, if it stayed there.
+    """
+    rsp = end.moves[-1][1]
     if not subject.contract.has_reference:
-        return max(since, 1) if len(end.moves) == 1 else None
-    if since == 0 or any(_distance(rsp, earlier) < _APART for _, earlier in end.moves[:-1]):
+        return 1 if len(end.moves) == 1 else None
+    first = next((index for index, (_, one) in enumerate(end.moves) if _distance(rsp, one) < _NEAR), 0)
+    kernel, user = end.moves[:first], end.moves[first:]
+    if not kernel or any(_distance(rsp, one) < _APART for _, one in kernel):
+        return None
+    if any(_distance(rsp, one) >= _NEAR for _, one in user):
         return None
     if any(_distance(rsp, slot) < _APART for slot in subject.slots.values()):
         return None
-    return since
+    return user[0][0]
 
 
 def _window(subject: Subject, end: End) -> tuple[bool, bool]:

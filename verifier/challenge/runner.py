@@ -11,7 +11,7 @@ effect that the machine's inputs choose.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
@@ -67,6 +67,8 @@ class Start:
     words: tuple[MemoryWord, ...]
     effects: tuple[CallEffect, ...]
     """What calls that are not followed leave, in the order in which they return."""
+    undefined: Mapping[int, tuple[int, int]]
+    """(mask, value) of flags that the instruction at an address leaves undefined; Unicorn's choice without."""
     entropy: int
     """Seeds what the machine answers beyond its inputs: time stamps, the effects of calls that have none."""
 
@@ -154,6 +156,8 @@ class Runner:
         self._fault = ""
         self._force: tuple[int, int] | None = None
         self._stopped: Instruction | None = None
+        self._undefined: Mapping[int, tuple[int, int]] = {}
+        self._chosen: tuple[int, int] | None = None
         self._known: set[int] = set()
         for word in words:
             self._write(word)
@@ -262,6 +266,7 @@ class Runner:
         end.enabled = [(0, bool(start.rflags & IF))]
         end.bases = [(0, start.gs_base)]
         self._moving = self._flagging = False
+        self._undefined, self._chosen = start.undefined, None
         self._fault = ""
 
     def _write(self, word: MemoryWord) -> None:
@@ -332,6 +337,11 @@ class Runner:
         """Unicorn was told to stop at an instruction, or at the limit."""
         if self._stopped is None:
             return None
+        if self._chosen is not None:
+            mask, value = self._chosen
+            self._chosen = None
+            self._uc.reg_write(_FLAGS, self._uc.reg_read(_FLAGS) & _RFLAGS & ~mask | value & mask)
+            return self._stopped.address
         self._end.at = self._stopped.address
         return self._by_hand(start, self._stopped)
 
@@ -516,7 +526,11 @@ class Runner:
         if self._moving or self._flagging:
             self._note_stack(len(end.trace))
         plan = self._plans.get(address) or self._plan(address)
-        if plan.action is not Action.RUN or (self._force is not None and self._force[0] == len(end.trace)):
+        if (
+            plan.action is not Action.RUN
+            or self._chosen is not None
+            or (self._force is not None and self._force[0] == len(end.trace))
+        ):
             self._stopped = plan
             uc.emu_stop()
             return
@@ -525,6 +539,8 @@ class Runner:
             uc.emu_stop()
             return
         end.trace.append(address)
+        if address in self._undefined:
+            self._chosen = self._undefined[address]
         if plan.moves_stack:
             self._moving = True
         if plan.changes_if:

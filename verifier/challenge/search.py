@@ -24,6 +24,7 @@ _LEARNED = 48
 _ROUND = 64
 """So many frames are run from one seed before it is the next one's turn."""
 _EXTRA = 64
+_PROBE = 1 << 20
 _RSP = GPRS.index("rsp")
 
 
@@ -77,17 +78,28 @@ class _Hunt:
         hit = end.kind == "exit" and end.at == self._subject.address
         self._tally.seeds += hit
         if self._subject.auto and hit:
-            self._name_the_frame(end)
+            self._name_the_frame(self._given.base, end)
         return survey(self._given, self._contract, end)
 
-    def _name_the_frame(self, end: End) -> None:
-        """Without a frame table: what the file's own IRETQ pops tells which words are the frame's."""
-        arm = self._arm(start_of(self._given, self._contract, {}), end, False)
-        for index, name in enumerate(FRAME_WORDS if arm is not None else ()):
-            place = (arm.registers[_RSP] if arm is not None else 0) + 8 * index
-            for known in self._given.values:
-                if known.kind == "word" and known.place == place:
-                    self._given.roles[known] = name
+    def _name_the_frame(self, start: Start, end: End) -> None:
+        """Without a frame table: what changes at the file's own IRETQ tells which word is what."""
+        forces = self._runner.branches(end)
+        workable = ((force, arm) for force in forces if (arm := self._forced(start, force)) is not None)
+        force, arm = next(workable, (None, None))
+        if force is None or arm is None:
+            return
+        named = {arm.registers[_RSP] + 8 * index: name for index, name in enumerate(FRAME_WORDS)}
+        for key, value in self._given.values.items():
+            if key.kind != "word":
+                continue
+            if key.place in named:
+                self._given.roles[key] = named[key.place]
+                continue
+            changed = self._forced(start_of(self._given, self._contract, {key: value ^ _PROBE}), force)
+            for name in ("rcx", "r11") if changed is not None else ():
+                index = GPRS.index(name)
+                if changed is not None and changed.registers[index] != arm.registers[index]:
+                    self._given.roles[key] = name
 
     def _run(self, frame: Frame) -> tuple[Start, End]:
         if self._runner.crowded:
@@ -261,7 +273,7 @@ def as_request(given: Given, start: Start, frame: Frame, end: End) -> ReplayRequ
         memory=words_of({key: frame.get(key, value) for key, value in given.values.items()}),
         calls=tuple(CallEffect(one.registers, one.memory, one.rflags) for _, one in end.effects),
         havoc_calls=frozenset(address for address, _ in end.effects),
-        flag_patches=(),
+        flag_patches=tuple((address, mask, value) for address, (mask, value) in sorted(start.undefined.items())),
         max_instructions=len(end.trace) + _EXTRA,
         read_back=tuple((address, 8) for address in sorted(given.slots.values())),
     )
