@@ -46,8 +46,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"counterexample", "obligation_text", "patchmarks", "patchsearch", "patchsites", "plan", "references", "thunks"}
     ),
-    frozenset({"challenge", "patching", "results"}),
-    frozenset({"inputs", "judge"}),
+    frozenset({"challenge", "crosscheck", "obligation_files", "patching", "results"}),
+    frozenset({"evidence", "inputs"}),
+    frozenset({"judge"}),
     frozenset({"pipeline"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

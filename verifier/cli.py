@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, NoReturn, Protocol
@@ -93,11 +94,27 @@ def _main(words: list[str]) -> int:
     reports: list[FileReport] = []
     for number, path in enumerate(parsed.paths, 1):
         title = path if len(parsed.paths) == 1 else f"{path} ({number} of {len(parsed.paths)})"
-        reports.append(_verify(path, options, title, parsed.quiet))
+        reports.append(_verify(path, _for_one(options, number, len(parsed.paths)), title, parsed.quiet))
         if _interrupted(reports[-1]):
             break
     status = _deliver(reports, outputs, parsed)
     return INTERRUPTED if _interrupted(reports[-1]) else status
+
+
+def _for_one(options: Options, number: int, inputs: int) -> Options:
+    """The options for one of several inputs: each has a directory of its own below those that were named."""
+    if inputs == 1:
+        return options
+    changed = {}
+    for name in ("emit_smt2", "certificate"):
+        directory = getattr(options, name)
+        if directory is not None:
+            changed[name] = str(Path(directory) / str(number))
+            try:
+                Path(directory).mkdir(exist_ok=True)
+            except OSError as error:
+                raise UserError("output-unwritable", f"{directory}: {error.strerror or error}", USAGE) from None
+    return replace(options, **changed)
 
 
 def _interrupted(report: FileReport) -> bool:

@@ -12,6 +12,7 @@ from verifier.clauses import IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
 from verifier.counterexample import Setting, deciding_calls, pointing_callees
 from verifier.coverage import code_ranges
+from verifier.evidence import NOTHING, Gathered, Wanted, of_entry, of_site, searched, watched
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
@@ -49,6 +50,7 @@ class Task:
     sites: tuple[Decoded, ...] = ()
     only: int | None = None
     progress: Progress = SILENT
+    wanted: Wanted = NOTHING
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class Judgement:
     sites: list[SiteResult] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+    evidence: Gathered = field(default_factory=Gathered)
     used: set[str] = field(default_factory=set)
     statistics: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reached: set[int] = field(default_factory=set)
@@ -83,6 +86,7 @@ class Judgement:
         self.sites += part.sites
         self.reasons += part.reasons
         self.disagreements += part.disagreements
+        self.evidence.add(part.evidence)
         self.used |= part.used
         self.reached |= part.reached
         self.places |= part.places
@@ -134,7 +138,8 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     entry = build_entry(task.image, contract, start.address, task.locate)
     solver = Solver(entry.constraints, task.budget)
     task.progress.stage(f"exploring from {start.name}")
-    explorer, found = _explore(task, entry, solver, follow)
+    watching = watched(task.wanted, solver)
+    explorer, found = _explore(task, entry, watching, follow)
     whole.clock.lap("explore")
     shared = entry.state.shared
     by_site: dict[tuple[int, str], list[Leaf]] = defaultdict(list)
@@ -145,7 +150,7 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         judged = leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")
         if leaf.kind == "exit" and judged and wanted_here:
             by_site[leaf.decoded.address, leaf.detail].append(leaf)
-    problems = _problems(found, solver)
+    problems = _problems(found, watching)
     if problems and follow is not None and len(follow) < MAX_FOLLOWED:
         wanted = pointing_callees(entry) - follow
         if wanted:
@@ -162,7 +167,7 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         leaves = by_site[where]
         here = setting
         if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
-            arms = combined([of_arm(arm) for arm in iret_arms(explorer)], leaves, solver)
+            arms = combined([of_arm(arm) for arm in iret_arms(explorer)], leaves, watching)
             if arms is None and task.auto:
                 _no_reference(explorer, task, leaves, whole)
                 continue
@@ -189,12 +194,20 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
             wanted, answers = _undecided(here, answers, follow)
             if wanted:
                 return wanted
+        whole.evidence.obligations += of_site(task.wanted, here, start, paths, clauses, task.configs, answers)
         found_here = site_result(here, start.name, paths, answers, problems)
         switches = _switch_names(task.image, explorer.executed)
         whole.sites.append(replace(found_here.site, code=code, switches=switches))
         whole.reasons += found_here.reasons
         whole.disagreements += found_here.disagreements
         whole.clock.lap("explain")
+        if task.wanted.challenge is not None:
+            task.progress.stage(f"searching from {start.name}, exit", number, len(by_site))
+            for search in searched(task.wanted, here, found_here.site, paths, answers):
+                whole.evidence.searches.append(search)
+                whole.disagreements += search.divergences
+            whole.clock.lap("challenge")
+    whole.evidence.obligations += of_entry(task.wanted, setting, start, found.leaves, watching)
     if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
         whole.reasons.append(_nothing_reached(task, start, explorer))
     whole.places |= explorer.executed.keys()

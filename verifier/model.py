@@ -548,6 +548,35 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """A search on the emulator for a machine that contradicts what is proved of one exit.
+
+    Of so many ``machines`` ``judged`` came to the exit, on ``paths`` different paths; ``ends`` counts
+    where all of them ended. ``clauses`` were evaluated, ``left_out`` has (clause, why) for the others.
+    """
+
+    location: Location
+    entry: str
+    machines: int
+    judged: int
+    paths: int
+    ends: tuple[tuple[str, int], ...]
+    clauses: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+    divergences: tuple[Disagreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck:
+    """What another solver said to ``asked`` obligations: it ``agreed`` with some, and ``opposed`` are the opposite."""
+
+    solver: str
+    asked: int
+    agreed: int
+    opposed: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputFile:
     """A file that was read, and its hash."""
 
@@ -564,7 +593,7 @@ class FileReport:
     and never enter JSON. ``container`` says what the code was unpacked from,
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
     ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
-    unless something is violated.
+    unless something is violated. ``searches`` and ``cross_checks`` are evidence that was asked for.
     """
 
     input: InputFile
@@ -583,3 +612,5 @@ class FileReport:
     timings: tuple[tuple[str, float], ...] = ()
     container: str = ""
     disagreements: tuple[Disagreement, ...] = ()
+    searches: tuple[Search, ...] = ()
+    cross_checks: tuple[CrossCheck, ...] = ()

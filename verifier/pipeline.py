@@ -12,6 +12,7 @@ from verifier import __version__
 from verifier.assemble import assembler_versions
 from verifier.assumptions import collect
 from verifier.contract import Contract, load_contract
+from verifier.evidence import cross_checked, doubted, wanted, written
 from verifier.inputs import Input, Loaded, prepare, read
 from verifier.judge import Clock, Judgement, Task, judge_job, unreached
 from verifier.lift.explore import Bounds
@@ -30,6 +31,8 @@ _TRUSTED = ("pyvex", "archinfo", "claripy", "z3-solver", "capstone", "unicorn")
 def verify(path: Path, options: Options, progress: Progress = SILENT) -> FileReport:
     """Verify one file. Raises UserError for what the user can mend."""
     clock = Clock()
+    # Before any work: a solver that is not there.
+    wanted(str(path), "", options)
     progress.stage("reading")
     given = read(path)
     header = given.header
@@ -85,6 +88,7 @@ def examine(
         check_iret=chosen.check_iret,
         sites=todo.sites,
         progress=progress,
+        wanted=wanted(str(path), given.digest, chosen),
     )
     entries: list[str] = []
     contracts: dict[str, Contract] = {contract.name: contract} if not todo.automatic else {}
@@ -103,6 +107,14 @@ def examine(
         text = "the run was interrupted; what was found before stands"
         whole.reasons.append(Reason("stopped", text, "run it again"))
     whole.used |= set(loaded.patching.assumptions(whole.places))
+    assumptions = _assumptions(tuple(contracts.values()) or (contract,), whole.used)
+    obligations = whole.evidence.obligations
+    written(obligations, chosen.emit_smt2, [(one.id, one.text, one.source) for one in assumptions])
+    asked = cross_checked(obligations, chosen.cross_check, deadline, progress)
+    whole.reasons += asked.reasons
+    whole.sites = [doubted(site, asked.doubted) for site in whole.sites]
+    if obligations:
+        clock.lap("cross-check")
     line_of = reader(path, given.data) if given.is_source else (lambda _: "")
     return FileReport(
         input=InputFile(str(path), given.digest),
@@ -111,7 +123,7 @@ def examine(
         profile=chosen.profile,
         configs=chosen.configs,
         entries=tuple(dict.fromkeys(entries)),
-        assumptions=_assumptions(tuple(contracts.values()) or (contract,), whole.used),
+        assumptions=assumptions,
         sites=tuple(with_source(site, line_of) for site in whole.sites),
         reasons=tuple(dict.fromkeys(whole.reasons)),
         tool=_tool(),
@@ -121,6 +133,8 @@ def examine(
         container=loaded.container,
         error=_error(whole),
         disagreements=tuple(whole.disagreements),
+        searches=tuple(whole.evidence.searches),
+        cross_checks=asked.summary,
     )
 
 

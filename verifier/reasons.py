@@ -146,6 +146,14 @@ REASONS: tuple[ReasonCode, ...] = (
         "Start at an entry behind the instruction that the reason names.",
     ),
     ReasonCode(
+        "cross-check",
+        "another solver does not confirm an answer",
+        "With --cross-check every obligation is put to further solvers. One of them answered otherwise, or not at all "
+        "within its bounds. What rests on that answer is not proved.",
+        "A disagreement is a defect of a solver or of this tool: report it with the file that --emit-smt2 writes. "
+        "Where a solver gave up, name another, or run without --cross-check.",
+    ),
+    ReasonCode(
         "not-modelled-exit",
         "the path ends in an exit instruction that is not modelled",
         "ERETU and IRETD are recognised by their encoding, but their effect is not modelled; SYSRETL and SYSEXIT "

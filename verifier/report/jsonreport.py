@@ -17,6 +17,7 @@ from verifier.model import (
     ClauseResult,
     CodeRange,
     Counterexample,
+    CrossCheck,
     Disagreement,
     Field,
     FileReport,
@@ -24,6 +25,7 @@ from verifier.model import (
     Location,
     OutcomeView,
     Reason,
+    Search,
     SiteResult,
     Step,
 )
@@ -69,6 +71,10 @@ def document(reports: Sequence[FileReport]) -> Json:
         "tool": dict(sorted({item for report in reports for item in report.tool})),
         "sites": [_site(site, report.input.path) for report in reports for site in report.sites],
         "reasons": [reason for report in reports for reason in _reasons(report)],
+        "evidence": {
+            "cross_checks": [_cross_check(one, report.input.path) for report in reports for one in report.cross_checks],
+            "searches": [_search(one, report.input.path) for report in reports for one in report.searches],
+        },
         "disagreements": [
             _disagreement(item, report.input.path) for report in reports for item in report.disagreements
         ],
@@ -124,6 +130,25 @@ def _site(site: SiteResult, path: str) -> Json:
         "code_sha256": code_digest(site) or None,
         "features": sorted(site.switches),
         "replay": to_json(site.recording),
+    }
+
+
+def _cross_check(one: CrossCheck, path: str) -> Json:
+    return {"input": path, "solver": one.solver, "asked": one.asked, "agreed": one.agreed, "opposed": one.opposed}
+
+
+def _search(one: Search, path: str) -> Json:
+    return {
+        "input": path,
+        "location": _location(one.location),
+        "entry": one.entry,
+        "machines": one.machines,
+        "judged": one.judged,
+        "paths": one.paths,
+        "ends": dict(one.ends),
+        "clauses": list(one.clauses),
+        "left_out": dict(one.left_out),
+        "divergences": len(one.divergences),
     }
 
 

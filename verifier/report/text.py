@@ -20,6 +20,7 @@ from verifier.report import Style
 from verifier.report.code import covered
 from verifier.report.counterexample import Listed, full, short
 from verifier.report.disagreement import disagreement
+from verifier.report.evidence import lines
 from verifier.report.grouping import (
     StatusRow,
     Violation,
@@ -142,6 +143,11 @@ def _details(console: Console, report: FileReport, style: Style) -> None:
         # As long as it is: a folded command cannot be pasted.
         console.print(Text.assemble(("Reproduce", "bold"), f": {clean(report.command)}"), soft_wrap=True)
     _reasons(console, report)
+    said = list(lines(report, style.verbose))
+    if said:
+        console.print()
+        for line in said:
+            console.print(Text(line), soft_wrap=True)
     for item in report.disagreements:
         console.print()
         for line in disagreement(item):
