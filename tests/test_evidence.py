@@ -76,7 +76,8 @@ def test_other_answer_takes_the_proof_away(monkeypatch: pytest.MonkeyPatch, answ
 @pytest.mark.parametrize("subject", ["cover", "steps", "reached"])
 def test_everything_rests_on_some_obligations(monkeypatch: pytest.MonkeyPatch, subject: str) -> None:
     """Where a solver does not confirm that the paths cover everything, or that the exit is reached,
-    nothing is proved."""
+    nothing is proved.
+    """
     monkeypatch.setattr(verifier.evidence, "check", answering(subject, "unknown"))
     report = verify(PROVED, Options(cross_check=("cvc5",)))
     check_report(report)
