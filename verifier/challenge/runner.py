@@ -348,7 +348,9 @@ class Runner:
     def _leave(self, start: Start, target: int) -> int | None:
         """Control is outside the image's code."""
         end = self._end
-        last = end.trace[-1] if end.trace else 0
+        if not end.trace:
+            raise _Incomparable("the entry is no code of the image")
+        last = end.trace[-1]
         plan = self._plans[last]
         call = plan.opcode.is_call
         if not call and last not in self._terrain.unfollowed:
