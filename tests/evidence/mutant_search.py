@@ -16,6 +16,7 @@ from equivalence import locate, settled
 from mutation import Mutant, apply
 
 from verifier.challenge import Divergence, Seed, challenge, seeds_of
+from verifier.clauses import of_profile
 from verifier.contract import Contract
 from verifier.counterexample import Setting
 from verifier.lift.entry import build
@@ -45,6 +46,7 @@ class Ground:
 class Findings:
     """``broken`` are clauses for which a machine was found, ``disagreements`` those that were called proved.
 
+    A disagreement is also "reached": a machine comes to an exit that the report says none comes to.
     ``compared`` machines came to an exit.
     """
 
@@ -87,32 +89,45 @@ def _without_slots(contract: Contract) -> Contract:
 
 
 def search(at: Iterable[Ground], mutant: Mutant | None, report: FileReport, frames: int, seed: int) -> Findings:
-    """Search for machines that break a clause which the report calls proved or violated."""
-    ran = compared = 0
-    broken: set[str] = set()
-    wrong: set[str] = set()
-    divergences: list[Divergence] = []
+    """Search for machines that break a clause; where the report says that none comes to an exit, for one that does."""
+    result = Findings(0, 0, (), (), ())
     for ground in at:
-        claimed: dict[Config, set[str]] = defaultdict(set)
-        proved: set[tuple[str, Config]] = set()
-        for site in report.sites:
-            if (site.entry, site.location.address, site.kind) != (ground.entry, ground.address, ground.kind):
-                continue
-            for clause in site.clauses:
-                for config in clause.configs if clause.status in ("proved", "violated") else ():
-                    claimed[config].add(clause.id)
-                    proved |= {(clause.id, config)} if clause.status == "proved" else set()
+        asked, proved = _claims(ground, report)
+        unreachable = {reason.code for reason in report.reasons} == {"vacuous"}
+        if unreachable:
+            every = frozenset(clause.id for clause in of_profile(report.profile))
+            asked = dict.fromkeys(report.configs, every)
         seeds = ground.seeds
         if mutant is not None:
             seeds = tuple(replace(one, image=apply(one.image, mutant)) for one in seeds)
-        asked = {config: frozenset(names) for config, names in claimed.items()}
         if not asked or not seeds:
             continue
         found = challenge(ground.contract, ground.kind, ground.address, seeds, asked, frames, seed, auto=ground.auto)
-        ran, compared = ran + found.frames, compared + found.compared
-        for one in found.divergences:
-            broken.add(one.clause)
-            if (one.clause, one.config) in proved:
-                wrong.add(one.clause)
-                divergences.append(one)
-    return Findings(ran, compared, tuple(sorted(broken)), tuple(sorted(wrong)), tuple(divergences))
+        wrong = tuple(one for one in found.divergences if (one.clause, one.config) in proved)
+        result = Findings(
+            result.frames + found.frames,
+            result.compared + found.compared,
+            _united(result.broken, (one.clause for one in found.divergences)),
+            _united(result.disagreements, ("reached",) if unreachable and found.compared else ()),
+            (*result.divergences, *wrong),
+        )
+    return replace(result, disagreements=_united(result.disagreements, (one.clause for one in result.divergences)))
+
+
+def _united(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*known, *more}))
+
+
+def _claims(ground: Ground, report: FileReport) -> tuple[dict[Config, frozenset[str]], set[tuple[str, Config]]]:
+    """The clauses that mean something at an exit, by configuration, and those of them that are called proved."""
+    asked: dict[Config, set[str]] = defaultdict(set)
+    proved: set[tuple[str, Config]] = set()
+    for site in report.sites:
+        if (site.entry, site.location.address, site.kind) != (ground.entry, ground.address, ground.kind):
+            continue
+        for clause in site.clauses:
+            for config in clause.configs if clause.status != "not-applicable" else ():
+                asked[config].add(clause.id)
+                if clause.status == "proved":
+                    proved.add((clause.id, config))
+    return {config: frozenset(names) for config, names in asked.items()}, proved

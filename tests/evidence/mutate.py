@@ -41,7 +41,7 @@ from verifier.pipeline import examine  # noqa: E402
 from verifier.plan import Way, plan  # noqa: E402
 
 COUNT, SEED = 2500, 1
-FRAMES = 2000
+FRAMES = 1000
 """Machines that the search runs for a mutant that is proved."""
 SECONDS = 60.0
 """Time limit for one mutant; one that reaches it is refused."""

@@ -81,7 +81,8 @@ def table(found: Sequence[Outcome]) -> str:
     listed = ", ".join(
         f"`{code}` {count}" for code, count in sorted(refused.items(), key=lambda row: (-row[1], row[0]))
     )
-    lines += ["", f"Refused: {listed or 'none'}.", ""]
+    broken = sum(1 for one in found if one.fate == "refused" and one.broken)
+    lines += ["", f"Refused: {listed or 'none'}. The search breaks {broken} of them.", ""]
     lines += [f"- *{kind}*: {MEANING[kind]}." for kind in reversed(ORDER)]
     return "\n".join(lines)
 

@@ -67,7 +67,7 @@ def test_one_of_each_operator() -> None:
 )
 def test_killed_by_both(begin: str, clauses: set[str]) -> None:
     """What a missing check breaks is found by the verifier, and by the search on its own."""
-    found = judge(FULL, named(FULL, begin), 8 * FRAMES)
+    found = judge(FULL, named(FULL, begin), 20 * FRAMES)
     assert found.fate == "killed"
     assert set(found.codes) == set(found.broken) == clauses
     assert not found.wrong
