@@ -24,7 +24,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"debuginfo", "reasons", "toml_table"}),
     frozenset({"compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
-    frozenset({"assemble", "assumptions", "clauses", "lift", "loader", "options", "replay", "report", "smtlib"}),
+    frozenset(
+        {"assemble", "assumptions", "clauses", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}
+    ),
     frozenset({"boundaries", "exitcheck"}),
     frozenset(
         {

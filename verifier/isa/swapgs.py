@@ -8,8 +8,22 @@ IA32_KERNEL_GS_BASE := tmp``. No flag changes; it cannot fault at CPL 0 in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from verifier.isa.encoding import Encoding
 from verifier.isa.machine import Instruction, Machine
+
+SWAPGS_MANUAL: Mapping[str, tuple[str, ...]] = {
+    "gs_base": (
+        "SDM vol. 2B, SWAPGS, Operation: GS.base := IA32_KERNEL_GS_BASE",
+        "APM vol. 3, SWAPGS: the same exchange, with KernelGSBase",
+    ),
+    "kernel_gs_base": (
+        "SDM vol. 2B, SWAPGS, Operation: tmp := GS.base; IA32_KERNEL_GS_BASE := tmp",
+        "APM vol. 3, SWAPGS: the same exchange, with KernelGSBase",
+    ),
+}
+"""Where the manuals say so, for each register that is written."""
 
 
 def step(machine: Machine, encoding: Encoding) -> None:
