@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from verifier.challenge.machines import End, Start, Terrain
 from verifier.challenge.oracle import Arm, Subject, false_clauses, judgeable, needs_arm, view_of, window_start
-from verifier.challenge.runner import End, Runner, Start, Terrain
+from verifier.challenge.runner import Runner
 from verifier.clauses import of_profile
 from verifier.contract import Contract, load_contract
 from verifier.model import GPRS, Image, Section
@@ -25,7 +27,7 @@ def image(code: str) -> Image:
     return Image("x", "", (Section(".text", CODE, len(data), data, True, False),), (), (), ())
 
 
-def start(**changed: object) -> Start:
+def start(**changed: Any) -> Start:
     """A plain machine; RSP is at the frame."""
     plain = Start(
         registers={name: 0x1111 * index for index, name in enumerate(GPRS, 1)} | {"rsp": STACK},
@@ -35,7 +37,7 @@ def start(**changed: object) -> Start:
     return replace(plain, **changed)
 
 
-def run(code: str, machine: Start | None = None, words: tuple[MemoryWord, ...] = (), **terrain: object) -> End:
+def run(code: str, machine: Start | None = None, words: tuple[MemoryWord, ...] = (), **terrain: Any) -> End:
     """One run of some code."""
     ground = Terrain(
         image=image(code), entry=CODE, slots=SLOTS, unfollowed=frozenset(), followed=None, no_return=frozenset(),
@@ -69,6 +71,7 @@ SYSRETQ = "480f07"
         ("cc", "trap", "int3"),
         ("f4", "trap", "hlt"),
         ("ebfe", "limit", "64 instructions"),
+        ("48c7c1fffffffff3a4", "limit", "64 instructions"),  # mov $-1, %rcx; rep movsb
         ("ffe0", "left", "elsewhere"),  # jmp *%rax
         ("31c9f7f1", "fault", "exception 0"),  # xor %ecx, %ecx; div %ecx
         ("0f20c0", "not-comparable", "CR0, CR2 and the debug registers are not part of the state"),
@@ -182,7 +185,7 @@ def test_words_that_nobody_gave_are_noticed() -> None:
 CONTRACT = load_contract("linux")
 
 
-def exit_end(**changed: object) -> End:
+def exit_end(**changed: Any) -> End:
     """A machine before SYSRETQ that meets every clause: RSP went from the frame to the user's stack."""
     registers = {name: 0x100 + index for index, name in enumerate(GPRS)}
     registers |= {"rcx": 0x400000, "r11": 0x202, "rsp": 0x7FFFFFFF0000}
@@ -198,7 +201,7 @@ def exit_end(**changed: object) -> End:
     return end
 
 
-def subject(contract: Contract = CONTRACT, **changed: object) -> Subject:
+def subject(contract: Contract = CONTRACT, **changed: Any) -> Subject:
     """The SYSRETQ, with the frame at STACK."""
     slots = {slot.name: STACK + slot.offset for slot in contract.slots}
     return replace(Subject("sysretq", CODE + 9, contract, slots), **changed)
@@ -213,7 +216,7 @@ def frame_of(end: End, **changed: int) -> dict[int, int]:
 
 
 def broken(
-    end: End, frame: dict[int, int], amd: bool = False, about: Subject | None = None, **machine: object
+    end: End, frame: dict[int, int], amd: bool = False, about: Subject | None = None, **machine: Any
 ) -> set[str]:
     """The clauses that are false."""
     about = about or subject()

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
-from types import SimpleNamespace
 
 import pytest
 from challenge import attempt, summary
@@ -92,7 +92,7 @@ def test_wrong_exit_semantics_are_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert case.run({ALL_CONFIGS[0]: frozenset({"rip"})}, 100, 1).divergences == ()
 
     def other(gprs: dict[str, int], *rest: object) -> object:
-        return right({**gprs, "rcx": gprs["rdx"]}, *rest)  # type: ignore[arg-type]
+        return right({**gprs, "rcx": gprs["rdx"]}, *rest)
 
     monkeypatch.setattr("verifier.challenge.oracle.sysretq", other)
     assert case.run({ALL_CONFIGS[0]: frozenset({"rip"})}, 200, 1).divergences
@@ -103,8 +103,7 @@ def test_summary_counts_what_was_found() -> None:
     one = attempt("clause-canonical-dropped.S", 500, 1)
     assert one.frames == 500 and one.proofs and not one.wrong and set(one.found) | set(one.missed) == {"canonical"}
     assert "500 frames" in summary([one]) and "**Divergences: 0.**" in summary([one])
-    fields = {name: getattr(one, name) for name in type(one).__slots__} | {"wrong": ("x",)}
-    assert "**Divergences: 1.**" in summary([SimpleNamespace(**fields)])  # type: ignore[list-item]
+    assert "**Divergences: 1.**" in summary([replace(one, wrong=("x",))])
 
 
 def test_every_sample_has_its_turn() -> None:

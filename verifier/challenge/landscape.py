@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from verifier.challenge.frames import Frame, Key, Space, sign_extended, space
+from verifier.challenge.machines import AC, ARITHMETIC, DF, IF, SCRATCH, TF, End, Start, Terrain
 from verifier.challenge.result import Seed
-from verifier.challenge.runner import AC, ARITHMETIC, DF, IF, SCRATCH, TF, End, Start, Terrain
 from verifier.contract import SLOT_BYTES, Contract
 from verifier.isa.encoding import parse as encoding_of
 from verifier.model import GPRS, Image

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from verifier.challenge.runner import End, Start
+from verifier.challenge.machines import End, Start
 from verifier.clauses import FRAME_CLAUSES, IRET_CLAUSES, Clause, of_profile
 from verifier.contract import Contract
 from verifier.isa.iret import iretq

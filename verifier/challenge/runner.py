@@ -12,122 +12,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import unicorn
 from unicorn import x86_const
 
+from verifier.challenge.by_hand import BASES, CR3, CR4, DEFINED, NUMBER, RFLAGS, IncomparableError, canonical, execute
 from verifier.challenge.instructions import Action, Instruction, classify
-from verifier.model import GPRS, Image
-from verifier.replay.memory import PAGE, Memory, StopError
+from verifier.challenge.machines import AC, ARITHMETIC, DF, HELPER_SCRATCH, IF, SCRATCH, TF, End, Start, Terrain
+from verifier.challenge.pages import Pages
+from verifier.model import GPRS
+from verifier.replay.memory import PAGE, StopError
 from verifier.replay.request import CallEffect, MemoryWord
 
-MASK64 = (1 << 64) - 1
-_NUMBER = {name: getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS}
-_ALL_GPRS = tuple(_NUMBER[name] for name in GPRS)
-_RSP, _RIP, _FLAGS = x86_const.UC_X86_REG_RSP, x86_const.UC_X86_REG_RIP, x86_const.UC_X86_REG_RFLAGS
-_CR3, _CR4 = x86_const.UC_X86_REG_CR3, x86_const.UC_X86_REG_CR4
-_BY_NUMBER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *GPRS[8:])
-_RFLAGS = 0x3F7FD7 & ~0x30000  # the defined bits (SDM vol. 1, 3.4.3) without RF and VM
-IF, DF, TF, AC = 1 << 9, 1 << 10, 1 << 8, 1 << 18
-ARITHMETIC = 0x8D5
-_BASES = {0xC0000100: "fs_base", 0xC0000101: "gs_base", 0xC0000102: "kernel_gs_base"}
-_CANONICAL_MSRS = frozenset((0x175, 0x176, 0xC0000082, 0xC0000083, *_BASES))  # WRMSR in SDM vol. 2C
-_COMMANDS = frozenset((0x49, 0x10B))  # IA32_PRED_CMD, IA32_FLUSH_CMD: nothing to read back
-SCRATCH = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
-"""Registers that a callee may change (System V AMD64 psABI, 3.2.1)."""
-HELPER_SCRATCH = ("rax", "rcx", "rdx")
-_CROWD = 512
-
-EndKind = Literal["exit", "trap", "fault", "left", "limit", "not-comparable"]
-
-
-class _Incomparable(Exception):
-    """What comes next is nothing that this machine can say anything about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A concrete machine at the entry. All values are 64 bits wide; ``ss_flat`` is the hidden part of SS.
-
-    ``words`` are the memory words that differ from those that the ``Runner`` was given.
-    """
-
-    registers: dict[str, int]
-    rflags: int
-    gs_base: int
-    kernel_gs_base: int
-    fs_base: int
-    cr3: int
-    cr4: int
-    msrs: dict[int, int]
-    ss_flat: int
-    words: tuple[MemoryWord, ...]
-    effects: tuple[CallEffect, ...]
-    """What calls that are not followed leave, in the order in which they return."""
-    undefined: Mapping[int, tuple[int, int]]
-    """(mask, value) of flags that the instruction at an address leaves undefined; Unicorn's choice without."""
-    entropy: int
-    """Seeds what the machine answers beyond its inputs: time stamps, the effects of calls that have none."""
-
-
-@dataclass(slots=True)
-class End:
-    """Where a run ended, and what was seen on the way.
-
-    ``moves`` are (index in ``trace``, RSP from that instruction's start on); ``enabled`` the same for IF;
-    ``shadows`` the indices whose start an STI covers. ``accesses`` are (index, address, size, is a write).
-    ``kept`` has the content of frame slots at the first overwrite after RSP had moved above them.
-    ``effects`` are those that were used, with the address of their instruction.
-    """
-
-    kind: EndKind
-    detail: str
-    at: int
-    trace: list[int] = field(default_factory=list)
-    registers: tuple[int, ...] = ()
-    rflags: int = 0
-    gs_base: int = 0
-    kernel_gs_base: int = 0
-    cr3: int = 0
-    cr4: int = 0
-    msrs: dict[int, int] = field(default_factory=dict)
-    ss_flat: int = 0
-    moves: list[tuple[int, int]] = field(default_factory=list)
-    enabled: list[tuple[int, bool]] = field(default_factory=list)
-    shadows: set[int] = field(default_factory=set)
-    accesses: list[tuple[int, int, int, bool]] = field(default_factory=list)
-    kept: dict[int, int] = field(default_factory=dict)
-    effects: list[tuple[int, CallEffect]] = field(default_factory=list)
-    calls: list[tuple[int, int]] = field(default_factory=list)
-    """(index, GS base) at each call that was not followed."""
-    bases: list[tuple[int, int]] = field(default_factory=list)
-    """(index, GS base from that instruction's start on)."""
-    unknown: set[int] = field(default_factory=set)
-    """8-byte aligned addresses that were read although neither an input nor the run itself wrote there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terrain:
-    """What stays the same over all machines of one seed.
-
-    ``slots`` are the addresses of the frame's slots, in ascending order. ``unfollowed`` are calls and jumps whose
-    target is not executed, ``followed`` those that are in a linked image. ``interrupts`` is what the contract says of
-    IF behind a call, ``ss_arbitrary`` that a call may leave any SS.
-    """
-
-    image: Image
-    entry: int
-    slots: tuple[int, ...]
-    unfollowed: frozenset[int]
-    followed: frozenset[int] | None
-    no_return: frozenset[str]
-    helpers: frozenset[str]
-    interrupts: str
-    ss_arbitrary: bool
-    limit: int
+_MASK64 = (1 << 64) - 1
+_ALL_GPRS = tuple(NUMBER[name] for name in GPRS)
+_RSP, _RIP = x86_const.UC_X86_REG_RSP, x86_const.UC_X86_REG_RIP
+_GS_BASE = 0xC0000101
 
 
 class Runner:
@@ -143,13 +45,11 @@ class Runner:
         self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
         self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SKYLAKE_CLIENT)  # has SMAP, FSGSBASE, BMI and ADX
         self._uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
-        self._memory = Memory(self._uc, self._image)
-        self._baseline: dict[int, bytes] = {}
-        self._dirty: set[int] = set()
-        self._fixed_pages: dict[int, bool] = {}
+        self._pages = Pages(self._uc, self._image, words)
+        self._memory = self._pages.memory
         self._lowest = min(terrain.slots, default=0)
         self._highest = max(terrain.slots, default=-9) + 8
-        self._shift = 47
+        self._la57 = bool(base.cr4 >> 12 & 1)
         self._end = End("limit", "", 0)
         self._moving = self._flagging = False
         self._rsp = 0
@@ -158,13 +58,6 @@ class Runner:
         self._stopped: Instruction | None = None
         self._undefined: Mapping[int, tuple[int, int]] = {}
         self._chosen: tuple[int, int] | None = None
-        self._known: set[int] = set()
-        for word in words:
-            self._write(word)
-        self._given = frozenset(self._known)
-        for page in self._dirty:
-            self._baseline[page] = bytes(self._uc.mem_read(page, PAGE))
-        self._dirty.clear()
         uc = self._uc
         unmapped = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
         self._hooks = [
@@ -174,13 +67,13 @@ class Runner:
             uc.hook_add(unicorn.UC_HOOK_MEM_FETCH_UNMAPPED, self._memory.on_fetch),
             uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception),
         ]
-        uc.reg_write(_CR4, base.cr4)
-        uc.reg_write(_CR3, base.cr3)
-        for number, name in _BASES.items():
+        uc.reg_write(CR4, base.cr4)
+        uc.reg_write(CR3, base.cr3)
+        for number, name in BASES.items():
             uc.msr_write(number, getattr(base, name))
         for name, value in base.registers.items():
-            uc.reg_write(_NUMBER[name], value)
-        uc.reg_write(_FLAGS, base.rflags & _RFLAGS | 2)
+            uc.reg_write(NUMBER[name], value)
+        uc.reg_write(RFLAGS, base.rflags & DEFINED | 2)
         self._fresh = uc.context_save()
 
     def close(self) -> None:
@@ -203,7 +96,7 @@ class Runner:
             while at is not None:
                 end.at = at
                 at = self._stretch(start, at)
-        except (StopError, _Incomparable) as stop:
+        except (StopError, IncomparableError) as stop:
             end.kind, end.detail = "not-comparable", str(stop)
         except unicorn.UcError as error:
             end.kind, end.detail = "not-comparable", f"Unicorn: {error}"
@@ -213,7 +106,7 @@ class Runner:
     @property
     def crowded(self) -> bool:
         """Whether so many pages were touched on the way that a new one is better."""
-        return len(self._memory.unmapped) > _CROWD
+        return self._pages.crowded
 
     def frame(self) -> dict[int, int]:
         """What the frame's slots hold now, by their addresses."""
@@ -234,31 +127,29 @@ class Runner:
 
     def words(self, address: int, count: int) -> tuple[int, ...]:
         """Quadwords of memory as the last run left it."""
-        return tuple(self._memory.load(address + 8 * index & MASK64, 8) for index in range(count))
+        return tuple(self._memory.load(address + 8 * index & _MASK64, 8) for index in range(count))
 
     # State in, state out.
 
     def _set_up(self, start: Start) -> None:
         uc = self._uc
-        self._restore()
+        self._pages.restore()
         uc.context_restore(self._fresh)
-        self._shift = 56 if start.cr4 >> 12 & 1 else 47
         base = self._base
         if start.cr3 != base.cr3:
-            uc.reg_write(_CR3, start.cr3)
-        for number, name in _BASES.items():
+            uc.reg_write(CR3, start.cr3)
+        for number, name in BASES.items():
             value = getattr(start, name)
             if value != getattr(base, name):
                 uc.msr_write(number, value)
         if start.registers is not base.registers:
             for name, value in start.registers.items():
                 if value != base.registers[name]:
-                    uc.reg_write(_NUMBER[name], value)
+                    uc.reg_write(NUMBER[name], value)
         if start.rflags != base.rflags:
-            uc.reg_write(_FLAGS, start.rflags & _RFLAGS | 2)
-        self._known = set(self._given)
+            uc.reg_write(RFLAGS, start.rflags & DEFINED | 2)
         for word in start.words:
-            self._write(word)
+            self._pages.write(word)
         end = self._end
         end.msrs, end.cr3, end.ss_flat = dict(start.msrs), start.cr3, start.ss_flat
         self._rsp = start.registers["rsp"]
@@ -269,48 +160,14 @@ class Runner:
         self._undefined, self._chosen = start.undefined, None
         self._fault = ""
 
-    def _write(self, word: MemoryWord) -> None:
-        """Put an input or an effect into memory; it counts as known."""
-        address, size = word.address, word.size
-        last = address + size - 1 & MASK64
-        page, other = address & -PAGE, last & -PAGE
-        if page not in self._baseline or other != page:
-            self._memory.map(address, size)
-        if other != page or self._may_be_fixed(page):
-            self._memory.store(word)
-        else:
-            self._uc.mem_write(address, word.value.to_bytes(size, "little"))
-        self._dirty.add(page)
-        self._dirty.add(other)
-        self._known.add(address & ~7)
-        self._known.add(last & ~7)
-
-    def _restore(self) -> None:
-        for page in self._dirty:
-            contents = self._baseline.get(page)
-            if contents is None:
-                contents = self._baseline[page] = self._image_page(page)
-            self._uc.mem_write(page, contents)
-        self._dirty.clear()
-
-    def _image_page(self, page: int) -> bytes:
-        """A page as the image has it; zeros where it has nothing."""
-        contents = bytearray(PAGE)
-        for section in self._image.sections:
-            if section.address < page + PAGE and page < section.address + section.size:
-                start = max(page, section.address)
-                data = section.data[start - section.address : page + PAGE - section.address]
-                contents[start - page : start - page + len(data)] = data
-        return bytes(contents)
-
     def _finish(self) -> None:
         end, uc = self._end, self._uc
         if end.kind != "exit":
             return  # nobody asks
         end.registers = tuple(uc.reg_read_batch(_ALL_GPRS))
-        end.rflags = uc.reg_read(_FLAGS) & _RFLAGS | 2
-        end.gs_base, end.kernel_gs_base = uc.msr_read(0xC0000101), uc.msr_read(0xC0000102)
-        end.cr4 = uc.reg_read(_CR4)
+        end.rflags = uc.reg_read(RFLAGS) & DEFINED | 2
+        end.gs_base, end.kernel_gs_base = uc.msr_read(_GS_BASE), uc.msr_read(0xC0000102)
+        end.cr4 = uc.reg_read(CR4)
         self._note_stack(len(end.trace))
 
     # Execution.
@@ -320,7 +177,7 @@ class Runner:
         uc, end = self._uc, self._end
         self._stopped = None
         try:
-            uc.emu_start(at, MASK64)
+            uc.emu_start(at, _MASK64)
         except unicorn.UcError as error:
             if self._fault:
                 end.kind, end.detail = "fault", self._fault
@@ -340,7 +197,7 @@ class Runner:
         if self._chosen is not None:
             mask, value = self._chosen
             self._chosen = None
-            self._uc.reg_write(_FLAGS, self._uc.reg_read(_FLAGS) & _RFLAGS & ~mask | value & mask)
+            self._uc.reg_write(RFLAGS, self._uc.reg_read(RFLAGS) & DEFINED & ~mask | value & mask)
             return self._stopped.address
         self._end.at = self._stopped.address
         return self._by_hand(start, self._stopped)
@@ -349,7 +206,7 @@ class Runner:
         """Control is outside the image's code."""
         end = self._end
         if not end.trace:
-            raise _Incomparable("the entry is no code of the image")
+            raise IncomparableError("the entry is no code of the image")
         last = end.trace[-1]
         plan = self._plans[last]
         call = plan.opcode.is_call
@@ -360,7 +217,7 @@ class Runner:
         self._note_stack(len(end.trace))
         stack = self._rsp
         back = self._memory.load(stack, 8)
-        self._uc.reg_write(_RSP, stack + 8 & MASK64)
+        self._uc.reg_write(_RSP, stack + 8 & _MASK64)
         self._moving = True
         return self._effect(start, plan, target, back)
 
@@ -380,78 +237,21 @@ class Runner:
             case Action.LEFT:
                 return self._leave(start, plan.address)
             case Action.REFUSED:
-                raise _Incomparable(plan.mnemonic)
+                raise IncomparableError(plan.mnemonic)
         end.trace.append(plan.address)
         match plan.action:
             case Action.CALL:
-                end.accesses.append((len(end.trace) - 1, self._rsp - 8 & MASK64, 8, True))
+                end.accesses.append((len(end.trace) - 1, self._rsp - 8 & _MASK64, 8, True))
                 return self._effect(start, plan, plan.target, following)
             case Action.RESUME:
                 self._apply(start, plan, (), 0)
-            case Action.WRMSR:
-                self._wrmsr()
-                if self._fault:
-                    end.kind, end.detail = "fault", self._fault
-                    return None
-            case Action.RDMSR:
-                self._rdmsr()
-            case Action.TO_CR3:
-                value = self._register(plan.register)
-                end.cr3 = value
-                uc.reg_write(_CR3, value & ~(1 << 63))
-            case Action.TO_SS:
-                end.ss_flat = int(self._register(plan.register) & 0xFFFC != 0)
-            case Action.ANSWER:
-                self._answer(start, plan)
-            case Action.RDSSP:
-                if uc.reg_read(_CR4) >> 23 & 1:
-                    self._set(plan.register, random.Random(start.entropy).getrandbits(61) << 3)  # noqa: S311
-            case Action.SHADOW | Action.SHADOW_CF if not uc.reg_read(_CR4) >> 23 & 1:
-                end.kind, end.detail = "fault", "#UD: supervisor shadow stacks are off"
-                return None
-            case Action.SHADOW_CF:
-                found = random.Random(start.entropy ^ len(end.trace)).getrandbits(1)  # noqa: S311
-                uc.reg_write(_FLAGS, uc.reg_read(_FLAGS) & _RFLAGS & ~ARITHMETIC | found)
+            case _:
+                self._fault = execute(uc, start, end, plan)
         self._note_base()
+        if self._fault:
+            end.kind, end.detail = "fault", self._fault
+            return None
         return following
-
-    def _register(self, number: int) -> int:
-        return int(self._uc.reg_read(_NUMBER[_BY_NUMBER[number]]))
-
-    def _set(self, number: int, value: int) -> None:
-        self._uc.reg_write(_NUMBER[_BY_NUMBER[number]], value & MASK64)
-
-    def _canonical(self, address: int) -> bool:
-        return address >> self._shift in (0, MASK64 >> self._shift)
-
-    def _wrmsr(self) -> None:
-        number = self._register(1) & 0xFFFFFFFF
-        value = (self._register(2) & 0xFFFFFFFF) << 32 | self._register(0) & 0xFFFFFFFF
-        if number in _CANONICAL_MSRS and not self._canonical(value):
-            self._fault = f"#GP: WRMSR of the non-canonical {value:#x}"
-        elif number in _BASES:
-            self._uc.msr_write(number, value)
-        elif number not in _COMMANDS:
-            if number not in self._end.msrs:
-                raise _Incomparable("WRMSR of an MSR that is not part of the state")
-            self._end.msrs[number] = value
-
-    def _rdmsr(self) -> None:
-        number = self._register(1) & 0xFFFFFFFF
-        if number in _BASES:
-            value = int(self._uc.msr_read(number))
-        elif number in self._end.msrs:
-            value = self._end.msrs[number]
-        else:
-            raise _Incomparable("RDMSR of an MSR that is not part of the state")
-        self._set(0, value & 0xFFFFFFFF)
-        self._set(2, value >> 32)
-
-    def _answer(self, start: Start, plan: Instruction) -> None:
-        """What only the CPU itself knows: any 32 bits."""
-        source = random.Random(start.entropy ^ len(self._end.trace))  # noqa: S311 - reproducible, not secret
-        for number in plan.answers:
-            self._set(number, source.choice((0, 1, 0xFFFFFFFF, source.getrandbits(32))))
 
     # Calls that are not followed.
 
@@ -482,22 +282,22 @@ class Runner:
         values = dict(given.registers) if given is not None else {}
         used = tuple((name, values.get(name, source.getrandbits(64))) for name in registers)
         for name, value in used:
-            uc.reg_write(_NUMBER[name], value)
+            uc.reg_write(NUMBER[name], value)
         words = given.memory if given is not None and memory else ()
         released = self._rsp >= self._lowest + 8 or bool(end.kept)
         for word in words:
             if released:
                 self._overwrite(word.address, word.size)
-            self._write(word)
-        old = uc.reg_read(_FLAGS) & _RFLAGS | 2
+            self._pages.write(word)
+        old = uc.reg_read(RFLAGS) & DEFINED | 2
         new = old
         if call:
             wanted = given.rflags if given is not None and given.rflags is not None else source.getrandbits(22)
             new = old & ~flags | wanted & flags
             if memory:
                 new = self._interrupts(new & ~DF, wanted)
-                end.calls.append((len(end.trace) - 1, int(uc.msr_read(0xC0000101))))
-            uc.reg_write(_FLAGS, new)
+                end.calls.append((len(end.trace) - 1, int(uc.msr_read(_GS_BASE))))
+            uc.reg_write(RFLAGS, new)
             end.enabled.append((len(end.trace), bool(new & IF)))
             if memory and self._terrain.ss_arbitrary:
                 end.ss_flat = wanted >> 1 & 1
@@ -547,7 +347,7 @@ class Runner:
             self._moving = True
         if plan.changes_if:
             self._flagging = True
-            if plan.is_sti and not uc.reg_read(_FLAGS) & IF:
+            if plan.is_sti and not uc.reg_read(RFLAGS) & IF:
                 end.shadows.add(len(end.trace))
 
     def _note_stack(self, index: int) -> None:
@@ -561,7 +361,7 @@ class Runner:
                 end.moves.append((index, rsp))
         if self._flagging:
             self._flagging = False
-            flags = uc.reg_read(_FLAGS)
+            flags = uc.reg_read(RFLAGS)
             end.enabled.append((index, bool(flags & IF)))
             self._note_base()
             if flags & TF:
@@ -569,23 +369,23 @@ class Runner:
                 uc.emu_stop()
 
     def _note_base(self) -> None:
-        base = int(self._uc.msr_read(0xC0000101))
+        base = int(self._uc.msr_read(_GS_BASE))
         if base != self._end.bases[-1][1]:
             self._end.bases.append((len(self._end.trace), base))
-            if not self._canonical(base):
+            if not canonical(base, self._la57):
                 self._fault = "#GP: a segment base is not canonical"
                 self._uc.emu_stop()
 
     def _on_access(self, uc: Any, kind: int, address: int, size: int, _value: int, _: object) -> None:
-        address &= MASK64
-        last = address + size - 1 & MASK64
+        address &= _MASK64
+        last = address + size - 1 & _MASK64
         store = kind == unicorn.UC_MEM_WRITE
         page = address & -PAGE
-        if not (self._canonical(address) and self._canonical(last)):
+        if not (canonical(address, self._la57) and canonical(last, self._la57)):
             self._fault = f"#GP or #SS: access to the non-canonical address {address:#x}"
             uc.emu_stop()
             return
-        if self._may_be_fixed(page) or (last & -PAGE) != page:
+        if self._pages.may_be_fixed(page) or (last & -PAGE) != page:
             if store and (self._memory.fixed(address) or self._memory.fixed(last)):
                 self._fault = f"#PF: write to the read-only {address:#x}"
                 uc.emu_stop()
@@ -594,16 +394,14 @@ class Runner:
                 return
         end = self._end
         end.accesses.append((len(end.trace) - 1, address, size, store))
-        first, second = address & ~7, last & ~7
         if store:
-            self._dirty.add(page)
-            self._dirty.add(last & -PAGE)
             if address < self._highest and last >= self._lowest:
                 self._overwrite(address, size)
-            self._known.add(first)
-            self._known.add(second)
-        elif first not in self._known or second not in self._known:
-            end.unknown.update({first, second} - self._known)
+            self._pages.written(address, last)
+            return
+        known, first, second = self._pages.known, address & ~7, last & ~7
+        if first not in known or second not in known:
+            end.unknown.update({first, second} - known)
 
     def _overwrite(self, address: int, size: int) -> None:
         """The slot rule: a slot that RSP has moved above keeps what it held when it is written over."""
@@ -614,17 +412,6 @@ class Runner:
                     kept.setdefault(slot, self._memory.load(slot, 8))
                 else:
                     kept.pop(slot, None)
-
-    def _may_be_fixed(self, page: int) -> bool:
-        """Whether a section that is not writable reaches into the page."""
-        found = self._fixed_pages.get(page)
-        if found is None:
-            found = any(
-                not section.writable and section.address < page + PAGE and page < section.address + section.size
-                for section in self._image.sections
-            )
-            self._fixed_pages[page] = found
-        return found
 
     def _on_exception(self, uc: Any, number: int, _: object) -> None:
         self._fault = self._fault or f"exception {number}"

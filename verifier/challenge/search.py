@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from verifier.challenge.frames import Frame, Key, Space, perturbed, space
 from verifier.challenge.landscape import Given, learned, start_of, survey, take_apart, words_of
+from verifier.challenge.machines import End, Start
 from verifier.challenge.oracle import Arm, Subject, false_clauses, judgeable, needs_arm, view_of
 from verifier.challenge.result import Divergence, Result, Seed
-from verifier.challenge.runner import End, Runner, Start
+from verifier.challenge.runner import Runner
 from verifier.clauses import Clause
 from verifier.contract import Contract
 from verifier.model import FRAME_WORDS, GPRS, Change, Config
