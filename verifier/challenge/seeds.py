@@ -20,11 +20,14 @@ from verifier.trace import follow
 
 MAX_SEEDS = 8
 """So many machines at most; a site rarely has more paths, because states that meet are joined."""
+MAX_LINKED = 3
+"""In a linked image, of which each seed has a copy as it runs."""
 
 
 def seeds_of(setting: Setting, reached: Sequence[Config], paths: Iterable[Path], most: int = MAX_SEEDS) -> list[Seed]:
     """A machine for each path to a site, and for each paging mode if the code depends on it."""
     found: list[Seed] = []
+    most = min(most, MAX_LINKED) if setting.image.linked else most
     modes = list({config[1]: config for config in reversed(reached)}.values())
     modes = modes if _paged(setting.image) else modes[:1]
     for path in paths:
