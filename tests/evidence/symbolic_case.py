@@ -252,6 +252,13 @@ def disagreement(symbolic: Symbolic, before: CpuState, address: int | None, afte
     return "" if left == manual else f"left open {left}, by the manual {manual}"
 
 
+def outcome(symbolic: Symbolic, before: CpuState, chosen: Chosen = lambda _: 0) -> CpuState | None:
+    """The state that a case comes to by the terms; None: an exception."""
+    results = [(end, end.fields(before, chosen)) for end in symbolic.endings]
+    ((end, fields),) = ((end, fields) for end, fields in results if fields[0])
+    return None if end.address is None else _applied(before, end, fields)
+
+
 def _applied(before: CpuState, end: Ending, fields: Sequence[int]) -> CpuState:
     """The state with the fields of an ending in it."""
     registers, rflags, system = dict(before.registers), before.rflags & FLAGS, dict(before.system)
