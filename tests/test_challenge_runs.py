@@ -143,6 +143,15 @@ def test_call_that_leaves_takes_its_effect() -> None:
     assert run("e800001000" + SYSRETQ, start(effects=(effect,)), interrupts="any").rflags == 0xAD7
 
 
+def test_jump_that_running_code_sends_elsewhere() -> None:
+    """Such a jump has the effect of a call and returns to the caller, or the run is not comparable."""
+    code = "e803000000" + SYSRETQ + "e9f5000000"  # call 1f; sysretq; 1: jmp far
+    sent = replace(image(code), opaque=frozenset({CODE + 8}))
+    end = run(code, image=sent, unfollowed=frozenset({CODE + 8}))
+    assert (end.kind, end.at, value(end, "rsp")) == ("exit", CODE + 5, STACK)
+    assert run(code, image=sent).kind == "not-comparable"
+
+
 def test_slot_keeps_what_it_held_when_the_stack_pointer_left_it() -> None:
     """A store into a slot above RSP moves the reference along; one below RSP does not (the slot rule)."""
     pop_push = "5850"  # pop %rax; push %rax: over the slot that was just popped

@@ -25,6 +25,7 @@ class Action(Enum):
     LEFT = "no code of the image"
     REFUSED = "no answer of Unicorn's would mean anything"
     CALL = "a call that is not followed"
+    TAIL = "a jump to a function that is not followed and returns to the caller"
     RESUME = "an exception whose handler goes on behind it"
     WRMSR = "WRMSR"
     RDMSR = "RDMSR"
@@ -70,8 +71,10 @@ _NO_REGISTER = frozenset({(0x39,), (0x3B,), (0x38,), (0x3A,), (0x84,), (0x85,), 
 _TO_MEMORY = frozenset({(0x89,), (0x01,), (0x09,), (0x21,), (0x29,), (0x31,), (0xC7,), (0x88,), (0xC6,)})
 
 
-def classify(image: Image, address: int, unfollowed: frozenset[int], followed: frozenset[int] | None) -> Instruction:
-    """The instruction at an address; with ``followed`` no other call is."""
+def classify(
+    image: Image, address: int, unfollowed: frozenset[int], followed: frozenset[int] | None, ends: frozenset[str]
+) -> Instruction:
+    """The instruction at an address; with ``followed`` no other call is. ``ends`` are functions that do not return."""
     code = image.code_at(address)
     if not code:
         return Instruction(address, Action.LEFT, _NOTHING)
@@ -92,14 +95,20 @@ def classify(image: Image, address: int, unfollowed: frozenset[int], followed: f
         return Instruction(address, Action.REFUSED, opcode, reason)
     target = _direct_call(address, opcode)
     if opcode.is_call:
-        apart = target is not None and not image.code_at(target, 1)
-        if target is not None and (apart or address in unfollowed):
+        if target is not None and (
+            not image.code_at(target, 1) or address in unfollowed or _named(image, target, ends)
+        ):
             return Instruction(address, Action.CALL, opcode, "call", opcode.start + 4, target=target)
         if address in unfollowed or address in image.opaque:
             size = opcode.start + operand_length(opcode.rest)
             return Instruction(address, Action.CALL, opcode, "call", size)
         if followed is not None and address not in followed:
             return Instruction(address, Action.REFUSED, opcode, "a call that the seed does not make")
+    if opcode.is_jump and address in image.opaque:
+        # Running code sends it elsewhere: its target in the file means nothing.
+        if address in unfollowed and opcode.code[0] in (0xE9, 0xEB, 0xFF):
+            return Instruction(address, Action.TAIL, opcode, "jmp")
+        return Instruction(address, Action.REFUSED, opcode, "a jump that running code sends elsewhere")
     return Instruction(
         address,
         Action.RUN,
@@ -148,6 +157,12 @@ def _special(address: int, opcode: Opcode, rex_b: int, wide: bool) -> Instructio
         case (0x0F, 0xB1), _ if not wide and 0x66 not in opcode.prefixes:
             return Instruction(address, Action.REFUSED, opcode, "a 32-bit CMPXCHG clears half of a register")
     return None
+
+
+def _named(image: Image, target: int, names: frozenset[str]) -> bool:
+    """Whether a function of one of these names begins there."""
+    named = image.symbol_before(target) if names else None
+    return named is not None and not named[1] and named[0] in names
 
 
 def _direct_call(address: int, opcode: Opcode) -> int | None:

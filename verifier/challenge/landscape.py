@@ -272,9 +272,12 @@ def _near(one: int, other: int) -> bool:
 def _places(given: Given, contract: Contract, value: int, near: list[int]) -> tuple[int, ...]:
     """Where else a pointer may lead: elsewhere, and, unless the contract excludes it, onto the frame."""
     elsewhere = (NOWHERE + 0x7000 + (value & 0xFFF),)
-    if contract.stores.value == "elsewhere" or not given.slots:
+    slots = sorted(given.slots.values())
+    if contract.stores.value == "elsewhere" or not slots:
         return elsewhere
-    return elsewhere + tuple(value - near[0] + slot & _MASK64 for slot in given.slots.values())
+    # What the code itself pushed lies below the frame; nothing else has its address.
+    moved = (slot - min(near) for slot in slots)
+    return elsewhere + tuple(value + distance & _MASK64 for distance in moved)
 
 
 def _constants(image: Image, trace: Iterable[int]) -> tuple[int, ...]:

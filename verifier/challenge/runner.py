@@ -236,6 +236,9 @@ class Runner:
                 return None
             case Action.LEFT:
                 return self._leave(start, plan.address)
+            case Action.TAIL:
+                end.trace.append(plan.address)
+                return self._leave(start, 0)
             case Action.REFUSED:
                 raise IncomparableError(plan.mnemonic)
         end.trace.append(plan.address)
@@ -319,7 +322,7 @@ class Runner:
         plan = self._plans.get(address)
         if plan is None:
             terrain = self._terrain
-            plan = classify(self._image, address, terrain.unfollowed, terrain.followed)
+            plan = classify(self._image, address, terrain.unfollowed, terrain.followed, terrain.no_return)
             self._plans[address] = plan
         return plan
 
