@@ -42,17 +42,19 @@ def challenge(
     seed: int,
     *,
     auto: bool = False,
+    deadline: float | None = None,
 ) -> Result:
     """Run ``count`` machines and look for one that makes a clause of ``proved`` false at an exit.
 
     ``kind`` is the mnemonic of the exit at ``address`` (sysretq, sysretl,
     sysexitq, sysexitl, iretq); ``proved`` has the ids of the clauses that are claimed, for each configuration.
     ``auto``: the reference is the file's own IRET exit (``--frame auto``); clauses that need it are not judged.
-    The same arguments give the same result. Without seeds nothing is run.
+    The same arguments give the same result, but for ``deadline``, a time.monotonic() instant at which
+    it ends early. Without seeds nothing is run.
     """
     from verifier.challenge.search import search, subject_of
 
-    return search(subject_of(contract, kind, address, auto), seeds, proved, count, seed)
+    return search(subject_of(contract, kind, address, auto), seeds, proved, count, seed, deadline)
 
 
 def seeds_of(setting: Setting, reached: Sequence[Config], paths: Sequence[Path], most: int = 8) -> list[Seed]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -228,13 +229,29 @@ class _Hunt:
         view = self._sight(start, end, arms)(config)
         return (start, end, view) if self._false(view, config, name) else None
 
-    def _divergence(self, name: str, config: Config, frame: Frame) -> Divergence | None:
-        """The same with as few changes as a greedy search finds, as a machine that can be replayed."""
+    def _least(self, name: str, config: Config, frame: Frame) -> Frame:
+        """The frame with what it takes only: first whole inputs go back to the seed's, then bits."""
         least = dict(frame)
         for key in sorted(frame):
             fewer = {known: value for known, value in least.items() if known != key}
             if self._fails(name, config, fewer) is not None:
                 least = fewer
+        values = self._given.values
+        # Words that are compared with each other have to stay alike.
+        alike: dict[tuple[int, int], list[Key]] = {}
+        for key, value in least.items():
+            alike.setdefault((values[key], value), []).append(key)
+        for keys in alike.values():
+            for bit in reversed(range(64)):
+                if (least[keys[0]] ^ values[keys[0]]) >> bit & 1:
+                    closer = least | {key: least[key] ^ 1 << bit for key in keys}
+                    if self._fails(name, config, closer) is not None:
+                        least = closer
+        return least
+
+    def _divergence(self, name: str, config: Config, frame: Frame) -> Divergence | None:
+        """The same with as few changes as a greedy search finds, as a machine that can be replayed."""
+        least = self._least(name, config, frame)
         found = self._fails(name, config, least)
         if found is None:
             reason = "the IRET exits differ" if needs_arm(self._subject, name) else "the run cannot be repeated"
@@ -281,7 +298,12 @@ def as_request(given: Given, start: Start, frame: Frame, end: End) -> ReplayRequ
 
 
 def search(
-    subject: Subject, seeds: Sequence[Seed], proved: Mapping[Config, frozenset[str]], count: int, seed: int
+    subject: Subject,
+    seeds: Sequence[Seed],
+    proved: Mapping[Config, frozenset[str]],
+    count: int,
+    seed: int,
+    deadline: float | None = None,
 ) -> Result:
     """See ``verifier.challenge.challenge``."""
     claimed = frozenset(name for names in proved.values() for name in names)
@@ -299,7 +321,9 @@ def search(
         while hunts and tally.frames < count:
             for hunt in hunts:
                 todo = min(_ROUND, count - tally.frames)
-                if todo > 0:
+                if deadline is not None and time.monotonic() > deadline:
+                    count = tally.frames
+                elif todo > 0:
                     hunt.go(todo)
     finally:
         for hunt in hunts:
