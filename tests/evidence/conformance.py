@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conformance_states import states  # noqa: E402
+from exit_conformance import EXITS, ExitCpu, outcome, random_state  # noqa: E402
+from exit_conformance import disagreement as exit_disagreement  # noqa: E402
 from figures import write  # noqa: E402
 from instructions import Case, families  # noqa: E402
 from native_cpu import NativeCpu, build, has_segment_base_instructions  # noqa: E402
@@ -122,6 +124,8 @@ class Bench:
         source = random.Random(f"{seed}:{label}")  # noqa: S311 - reproducible, not secret
         for before in states(case, count, source, self.defaults):
             name = case.deviates(before)
+            if name and not isinstance(case, SystemCase):
+                continue  # the CPU is asked as well
             if name:
                 tally.other[name] += 1
                 address, after = by_manual(symbolic, before)
@@ -220,13 +224,31 @@ def uncovered(found: dict[str, Tally], count: int) -> list[str]:
     return missing
 
 
-def table(results: Iterable[Result]) -> str:
-    """The figures as Markdown: a row for each family, and all of them together."""
+def exits(count: int, seed: int) -> Tally:
+    """The exit instructions, which end a path instead of being executed: their outcomes against Unicorn."""
+    cpu, source = ExitCpu(), random.Random(f"{seed}:exits")  # noqa: S311 - reproducible, not secret
+    tally = Tally(forms=len(EXITS))
+    for kind in EXITS:
+        for before in (random_state(source) for _ in range(count)):
+            if outcome(kind, before).fault:
+                tally.other["canonical"] += 1
+            else:
+                tally.unicorn += 1
+            if problem := exit_disagreement(kind, before, cpu.run(kind, before)):
+                tally.wrong.append(f"{kind}: {problem}; {before}")
+    return tally
+
+
+def table(results: Iterable[Result], leaving: Tally) -> str:
+    """The figures as Markdown: a row for each family, one for the exits, and all of them together."""
     titles = [title for title, family in all_families().items() for _ in family]
-    rows = {title: Tally() for title in all_families()} | {"all": Tally()}
+    rows = {title: Tally() for title in all_families()}
     for result in results:
         rows[titles[result.number]].add(result.tally)
-        rows["all"].add(result.tally)
+    rows["SYSRET, SYSEXIT, IRETQ (outcomes)"] = leaving
+    rows["all"] = Tally()
+    for tally in list(rows.values())[:-1]:
+        rows["all"].add(tally)
     lines = [
         "| instructions | forms | states on the CPU | on Unicorn | by the manual | mismatches |",
         "|---|--:|--:|--:|--:|--:|",
@@ -255,15 +277,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for line in result.tally.wrong[:2]:
                 print(line)
     results.sort(key=lambda result: result.number)
-    text = table(results)
+    leaving = exits(options.count, options.seed)
+    for line in leaving.wrong[:2]:
+        print(line)
+    text = table(results, leaving)
     missing = uncovered(by_mnemonic(results), options.count)
     for line in missing:
         print(line)
     if options.write:
         write("conformance", text)
     print(text)
-    wrong = sum(len(result.tally.wrong) for result in results)
-    print(f"{len(results)} forms, {wrong} mismatches, {len(missing)} instructions not covered")
+    wrong = sum(len(tally.wrong) for tally in (leaving, *(result.tally for result in results)))
+    print(f"{len(results) + leaving.forms} forms, {wrong} mismatches, {len(missing)} instructions not covered")
     return int(bool(wrong or missing))
 
 
