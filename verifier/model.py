@@ -341,7 +341,9 @@ class Image:
             section = self.section_at(address)
             if section is not None:
                 start = address - section.address
-                data.setdefault(section.address, bytearray(section.data))[start : start + len(code)] = code
+                if section.address not in data:
+                    data[section.address] = bytearray(section.data)
+                data[section.address][start : start + len(code)] = code
         kept = tuple(
             replace(section, data=bytes(data[section.address])) if section.address in data else section
             for section in self.sections

@@ -22,6 +22,7 @@ from verifier.model import Assumption, Defect, FileReport, InputFile, Reason, Ve
 from verifier.options import Options, command, from_words, resolve, with_header
 from verifier.plan import plan
 from verifier.progress import SILENT, Progress
+from verifier.semantics import digest
 from verifier.solver import Budget
 from verifier.thunks import used
 
@@ -155,6 +156,7 @@ def _tool() -> tuple[tuple[str, str], ...]:
         ("verify-exit", __version__),
         *((name, version(name)) for name in _TRUSTED),
         *assembler_versions(),
+        ("semantics", digest()),
     )
 
 
