@@ -49,6 +49,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"counterexample", "obligation_text", "patchmarks", "patchsearch", "patchsites", "plan", "references", "thunks"}
     ),
     frozenset({"challenge", "crosscheck", "obligation_files", "patching", "results"}),
+    frozenset({"certificate"}),
     frozenset({"evidence", "inputs"}),
     frozenset({"judge"}),
     frozenset({"pipeline"}),

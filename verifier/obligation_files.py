@@ -23,7 +23,7 @@ from verifier.obligation_text import Obligation
 
 INDEX = "index.json"
 FORMAT = "verify-exit obligations 1"
-_OURS = re.compile(r"[0-9]{4,7}-[a-z0-9.+-]{1,100}\.(smt2|cnf|proof|map)")
+_OURS = re.compile(r"[0-9]{4,7}-[a-z0-9.+-]{1,100}\.(smt2|cnf|proof)")
 
 
 def file_names(obligations: Sequence[Obligation]) -> tuple[str, ...]:

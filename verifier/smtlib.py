@@ -63,6 +63,7 @@ _REGISTERS = frozenset((*GPRS, *(name for name in SYSTEM_REGISTERS if len(name) 
 _CARRIED = frozenset(map(chr, range(0x20, 0x7F))) - set("|\\%'")
 """What a quoted symbol holds as it is: printable ASCII without | and backslash; % and ' are used below."""
 
+_LEAVES = frozenset({"BVV", "BVS", "BoolV", "BoolS", "FPS", "FPV", "StringS", "StringV"})
 _LITERAL = re.compile(r"[^\x20-\x7e]")
 
 
@@ -120,24 +121,7 @@ def literal(value: int, width: int) -> str:
 
 def operands(term: Term) -> tuple[Any, ...]:
     """The terms that a term is made of."""
-    return () if term.op in ("BVV", "BVS", "BoolV", "BoolS") else tuple(a for a in term.args if hasattr(a, "op"))
-
-
-def bottom_up(roots: Iterable[Term]) -> Iterator[Term]:
-    """Every different subterm once, operands first, in an order that depends on the terms alone."""
-    done: set[int] = set()
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            term, ready = stack.pop()
-            if id(term) in done:
-                continue
-            if ready:
-                done.add(id(term))
-                yield term
-            else:
-                stack.append((term, True))
-                stack += [(operand, False) for operand in reversed(operands(term)) if id(operand) not in done]
+    return () if term.op in _LEAVES else tuple(part for part in term.args if not isinstance(part, int))
 
 
 class Printer:
@@ -150,6 +134,7 @@ class Printer:
         self._free = frozenset(free)
         self._terms: list[Term] = []  # keeps every term alive: an id is an identity only as long
         self._text: dict[int, str] = {}
+        self._parts: dict[int, tuple[Any, ...]] = {}
         self._width: dict[int, int] = {}
         self._depth: dict[int, int] = {}
         self._names: dict[str, tuple[str, int]] = {}
@@ -187,7 +172,7 @@ class Printer:
         elif isinstance(term, bool):
             width = 0
         named = symbol(self.label(name))
-        if not isinstance(term, int) and operands(term):
+        if not isinstance(term, int) and self._parts[id(term)]:
             self._text[id(term)], self._depth[id(term)] = named, 0
         return f"(define-fun {named} () {sort(width)} {text})"
 
@@ -226,22 +211,38 @@ class Printer:
 
     def _learn(self, roots: Sequence[Term]) -> None:
         """Print every subterm that is new; those used more than once, or deep, become definitions."""
-        order = [term for term in bottom_up(roots) if id(term) not in self._text]
+        order = list(self._bottom_up(roots))
         uses: Counter[int] = Counter(id(root) for root in roots)
         for term in order:
             # Reversing bytes names its operand once for each.
-            uses.update(id(operand) for operand in operands(term) * (2 if term.op == "Reverse" else 1))
+            uses.update(map(id, self._parts[id(term)] * (2 if term.op == "Reverse" else 1)))
         for term in order:
-            self._terms.append(term)
-            key = id(term)
+            key, parts = id(term), self._parts[id(term)]
             self._width[key], text = self._print(term)
-            self._depth[key] = 1 + max((self._depth[id(operand)] for operand in operands(term)), default=-1)
-            if operands(term) and (uses[key] > 1 or self._depth[key] > DEPTH):
+            self._depth[key] = 1 + max((self._depth[id(part)] for part in parts), default=-1)
+            if parts and (uses[key] > 1 or self._depth[key] > DEPTH):
                 name = f"?{self._count}"
                 self._count += 1
                 self._definitions.append((name, self._width[key], text))
                 text, self._depth[key] = name, 0
             self._text[key] = text
+
+    def _bottom_up(self, roots: Sequence[Term]) -> Iterator[Term]:
+        """Every different subterm that is not printed yet once, operands first, in an order set by the terms alone."""
+        done = set(self._text)
+        stack = [(root, False) for root in reversed(roots)]
+        while stack:
+            term, ready = stack.pop()
+            if id(term) in done:
+                continue
+            if ready:
+                done.add(id(term))
+                self._terms.append(term)
+                yield term
+            else:
+                parts = self._parts[id(term)] = operands(term)
+                stack.append((term, True))
+                stack += [(part, False) for part in reversed(parts) if id(part) not in done]
 
     def _symbol(self, name: str, width: int) -> str:
         known = self._names.get(name)
@@ -257,7 +258,7 @@ class Printer:
 
     def _print(self, term: Term) -> tuple[int, str]:
         """Width (0: Bool) and text of a term whose operands are printed."""
-        found = self._leaf(term) if not operands(term) else self._operation(term)
+        found = self._operation(term) if self._parts[id(term)] else self._leaf(term)
         if found is None:
             raise Defect(f"no SMT-LIB text for the operation {term.op}")
         if found[0] != (getattr(term, "length", None) or 0):
@@ -278,8 +279,8 @@ class Printer:
 
     def _operation(self, term: Term) -> tuple[int, str] | None:
         name = term.op
-        texts = [self._text[id(operand)] for operand in operands(term)]
-        widths = [self._width[id(operand)] for operand in operands(term)]
+        texts = [self._text[id(part)] for part in self._parts[id(term)]]
+        widths = [self._width[id(part)] for part in self._parts[id(term)]]
         first, alike = widths[0], len(set(widths)) == 1
         if name in _CHAINED and first and alike and len(texts) > 1:
             return first, _left(_CHAINED[name], texts)
