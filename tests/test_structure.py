@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "coverage",
             "explain",
+            "headerrules",
             "listing",
             "locations",
             "minimise",
