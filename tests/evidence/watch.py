@@ -48,14 +48,17 @@ def _reasons(report: FileReport) -> set[str]:
 
 
 @contextmanager
-def assembled_once() -> Iterator[None]:
-    """Each source is preprocessed and assembled once, however often it is judged inside the block."""
+def assembled_once(kept: dict[tuple[object, ...], bytes] | None = None) -> Iterator[None]:
+    """Each source is preprocessed and assembled once, however often it is judged inside the block.
+
+    ``kept`` has objects that are known already, and gets those that are made.
+    """
     module: Any = inputs
     real: Callable[..., bytes] = module.assemble
-    kept: dict[tuple[object, ...], bytes] = {}
+    kept = {} if kept is None else kept
 
     def assemble(path: Path, *arguments: Any, **options: Any) -> bytes:
-        key = (path, repr(arguments), repr(options))
+        key = (path.name, repr(arguments), repr(options))
         if key not in kept:
             kept[key] = real(path, *arguments, **options)
         return kept[key]

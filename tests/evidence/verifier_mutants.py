@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Mutants of the verifier's trusted code: small changes, each run against the samples that execute the line.
+
+python tests/evidence/verifier_mutants.py [--count N] [--jobs J] [--seed S] [--only MODULE …] [--write]
+
+A mutant is *killed* if a sample is not judged as it promises, or a test of the module fails; *stopped* if it runs
+out of time; *unreached* if no sample executes the line and no test notices; else it *survives*. What is known of
+survivors is in survivors.toml; one that is not listed there makes the run fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import random
+import resource
+import signal
+import sys
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import figures
+from code_mutants import CodeMutant, mutants, mutated
+from mutant_ground import ROOT, TRUSTED, Ground, ground, path_of
+
+COUNT, SEED = 1200, 1
+SECONDS = 90.0
+"""Wall time of one mutant."""
+DEPTH = 60
+"""So many of the samples that execute the line are asked, the quick ones first."""
+MEMORY = 6 << 30
+"""Address space of one mutant in bytes."""
+
+FIRST = ("canonical-sign-extend.S", "linux-2015-opportunistic.S", "call-before-checks.S", "memory-per-cpu-store.S")
+"""Those that notice most are asked first."""
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "isa": ("tests/test_isa_reads.py", "tests/test_replay.py"),
+    "lift.flags": ("tests/evidence/test_conformance_slice.py",),
+    "lift.corrections": ("tests/evidence/test_conformance_slice.py",),
+    "lift.operations": ("tests/evidence/test_conformance_slice.py",),
+    "lift.vex": ("tests/evidence/test_conformance_slice.py",),
+    "lift.decode": ("tests/test_hazards.py",),
+    "clauses": ("tests/test_judge.py",),
+    "prove": ("tests/test_judge.py",),
+    "obligations": ("tests/test_judge.py",),
+    "solver": ("tests/test_judge.py",),
+    "terms": ("tests/test_isa_reads.py",),
+}
+"""Tests of a module, or of the package in front of the dot, that a mutant which no sample noticed is given to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``outcome``: killed, stopped, survived or unreached; ``by`` is the sample or test that noticed."""
+
+    mutant: CodeMutant
+    outcome: str
+    by: str
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives one module of the verifier from changed code."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self.name, self.path, self.code = name, path, code
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        """Only for that module."""
+        if name != self.name:
+            return None
+        found = importlib.util.spec_from_file_location(name, self.path, loader=self)
+        if found is not None and self.path.name == "__init__.py":
+            found.submodule_search_locations = [str(self.path.parent)]
+        return found
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """As usual."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the changed code."""
+        exec(self.code, module.__dict__)  # noqa: S102 - the verifier's own source with one change
+
+
+def _run(mutant: CodeMutant, asked: Sequence[Ground], tests: Sequence[str], answer: Connection) -> None:
+    """In a process of its own: import the verifier with the change, and ask the samples, then the tests."""
+    os.setsid()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    silent = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silent, stream)
+    sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]
+    path = path_of(mutant.module)
+    tree = mutated(path.read_text(encoding="utf-8"), mutant.number)
+    changed = compile(tree, str(path), "exec", dont_inherit=True)
+    for name in [one for one in sys.modules if one in ("watch", "test_samples") or f"{one}.".startswith("verifier.")]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _Changed(f"verifier.{mutant.module}", path, changed))
+    try:
+        from watch import assembled_once, guard
+
+        for one in asked:
+            with assembled_once(dict(one.objects)):
+                found = guard(one.name)
+            if found is not None:
+                answer.send(("killed", f"{one.name} ({found})"))
+                return
+        if tests:
+            import pytest
+
+            os.chdir(ROOT)
+            if pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]) != 0:
+                answer.send(("killed", " ".join(tests)))
+                return
+    except BaseException as error:
+        answer.send(("killed", f"import ({type(error).__name__})"))
+        return
+    answer.send(("survived" if asked else "unreached", ""))
+
+
+def covering(mutant: CodeMutant, known: Sequence[Ground]) -> list[Ground]:
+    """The samples that execute the line of a mutant, in the order in which they are asked."""
+    found = [one for one in known if mutant.line in one.lines[mutant.module]]
+    found.sort(key=lambda one: (one.name not in FIRST, one.seconds))
+    return found[:DEPTH]
+
+
+def checks_for(module: str) -> tuple[str, ...]:
+    """The tests that are about a module."""
+    return TESTS.get(module, TESTS.get(module.split(".", maxsplit=1)[0], ()))
+
+
+def judged(todo: Sequence[CodeMutant], known: Sequence[Ground], jobs: int, quick: bool) -> Iterator[Result]:
+    """The mutants' results, as they come. The libraries are imported; the verifier is not."""
+    import capstone  # noqa: F401
+    import claripy  # noqa: F401
+    import pytest  # noqa: F401
+    import pyvex  # noqa: F401
+    import unicorn  # noqa: F401
+    import z3  # noqa: F401
+
+    # Forked, so that each starts with the libraries and without the verifier; there are no threads yet.
+    context = get_context("fork")
+    waiting = list(reversed(todo))
+    running: dict[Any, tuple[CodeMutant, Any, float]] = {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutant = waiting.pop()
+            ours, theirs = context.Pipe(duplex=False)
+            tests = () if quick else checks_for(mutant.module)
+            process = context.Process(target=_run, args=(mutant, covering(mutant, known), tests, theirs))
+            process.start()
+            theirs.close()
+            running[ours] = mutant, process, time.monotonic() + SECONDS
+        for ready in wait(list(running), timeout=1):
+            mutant, process, _ = running.pop(ready)
+            pipe: Any = ready
+            try:
+                outcome, by = pipe.recv()
+            except EOFError:
+                outcome, by = "killed", "the process died"
+            _end(process)
+            yield Result(mutant, outcome, by)
+        for late, (mutant, process, until) in list(running.items()):
+            if time.monotonic() > until:
+                del running[late]
+                _end(process)
+                yield Result(mutant, "stopped", "")
+
+
+def _end(process: Any) -> None:
+    """End a mutant and what it started: it leads a process group of its own."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()
+    process.join()
+
+
+def key(mutant: CodeMutant) -> str:
+    """A name for a mutant that survives edits elsewhere in the module."""
+    return f"{mutant.module}: {mutant.operator}: {mutant.text}"
+
+
+def explained() -> dict[str, str]:
+    """What is known of survivors: name and reason."""
+    table = tomllib.loads(Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8"))
+    return {f"{module}: {row['change']}": row["why"] for module, rows in table.items() for row in rows}
+
+
+def table(results: Sequence[Result]) -> str:
+    """The figures."""
+    groups: dict[str, Counter[str]] = defaultdict(Counter)
+    for result in results:
+        groups[result.mutant.module.split(".")[0] if "isa" in result.mutant.module else result.mutant.module][
+            result.outcome
+        ] += 1
+    columns = ("killed", "stopped", "survived", "unreached")
+    lines = ["| module | mutants | " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) + 1)]
+    for name, counts in groups.items():
+        row = (str(counts.total()), *(str(counts[column]) for column in columns))
+        lines.append(f"| `{name}` | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run a sample of all mutants; 1 if one survives that is not explained."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--count", type=int, default=COUNT, help="mutants in all; 0: every one")
+    options.add_argument("--jobs", type=int, default=2)
+    options.add_argument("--seed", type=int, default=SEED)
+    options.add_argument("--only", nargs="*", default=[], help="modules, without 'verifier.'; isa. for all of isa")
+    options.add_argument("--samples", nargs="*", default=[""], help="beginnings of the samples to use")
+    options.add_argument("--quick", action="store_true", help="samples only, no tests")
+    options.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
+    chosen = options.parse_args()
+    names = [
+        path.name for path in sorted((ROOT / "samples").glob("*.S")) if path.name.startswith(tuple(chosen.samples))
+    ]
+    known = ground(names, chosen.jobs)
+    modules = [one for one in TRUSTED if not chosen.only or one.startswith(tuple(chosen.only))]
+    every = [one for module in modules for one in mutants(module, path_of(module).read_text(encoding="utf-8"))]
+    if chosen.count and chosen.count < len(every):
+        drawn = random.Random(chosen.seed).sample(every, chosen.count)  # noqa: S311 - reproducible, not secret
+        every = sorted(drawn, key=lambda one: (one.module, one.number))
+
+    from rich.console import Console
+    from rich.progress import track
+
+    results = sorted(
+        track(judged(every, known, chosen.jobs, chosen.quick), "mutants", len(every), console=Console(stderr=True)),
+        key=lambda result: (result.mutant.module, result.mutant.number),
+    )
+    reasons, unknown = explained(), 0
+    for result in results:
+        if result.outcome in ("survived", "unreached"):
+            mutant, why = result.mutant, reasons.get(key(result.mutant), "")
+            unknown += not why
+            place = f"{path_of(mutant.module).relative_to(ROOT)}:{mutant.line}"
+            print(f"{result.outcome}: {place}: {mutant.operator}: {mutant.text}  {why or '(not explained)'}")
+    if chosen.write:
+        figures.write("verifier-mutants", table(results))
+    print(table(results))
+    counts = Counter(result.outcome for result in results)
+    told = ", ".join(f"{counts[name]} {name}" for name in ("killed", "stopped", "survived", "unreached"))
+    print(f"{len(results)} of {sum(1 for _ in every)} mutants: {told}; {unknown} not explained")
+    return bool(unknown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
