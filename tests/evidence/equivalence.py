@@ -80,8 +80,8 @@ def explored(image: Image, contract: Contract, entry: Entry) -> Explorer:
     return explorer
 
 
-def executed(image: Image, way: Way) -> tuple[Decoded, ...]:
-    """The instructions that paths to a fast exit execute."""
+def executed(image: Image, way: Way) -> tuple[tuple[int, Decoded], ...]:
+    """The instructions that paths to a fast exit execute, with their places."""
     entry = build(image, way.contract, way.entrance.address, locate(image))
     explorer = settled([image], way.contract, entry)[0]
     goals = {
@@ -90,7 +90,7 @@ def executed(image: Image, way: Way) -> tuple[Decoded, ...]:
     # A callee's code leads to an exit through its return, which the static graph does not have.
     goals |= {place for place, decoded in explorer.executed.items() if decoded.mnemonic == "ret"}
     leading = explorer.order.reaching(goals)
-    return tuple(decoded for place, decoded in explorer.executed.items() if place in leading)
+    return tuple((place, decoded) for place, decoded in explorer.executed.items() if place in leading)
 
 
 def locate(image: Image) -> Callable[[Decoded], Location]:

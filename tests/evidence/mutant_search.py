@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from equivalence import locate, settled
-from mutation import Mutant, apply
+from mutation import Mutant, apply_where_it_runs
 
 from verifier.challenge import Divergence, Seed, challenge, seeds_of
 from verifier.clauses import of_profile
@@ -88,8 +88,13 @@ def _without_slots(contract: Contract) -> Contract:
     return replace(contract, slots=(), registers=registers)
 
 
-def search(at: Iterable[Ground], mutant: Mutant | None, report: FileReport, frames: int, seed: int) -> Findings:
-    """Search for machines that break a clause; where the report says that none comes to an exit, for one that does."""
+def search(
+    at: Iterable[Ground], change: tuple[Image, Mutant] | None, report: FileReport, frames: int, seed: int
+) -> Findings:
+    """Search for machines that break a clause; where the report says that none comes to an exit, for one that does.
+
+    ``change`` is the original with its mutant; None: the grounds are those of the program itself.
+    """
     result = Findings(0, 0, (), (), ())
     for ground in at:
         asked, proved = _claims(ground, report)
@@ -98,8 +103,8 @@ def search(at: Iterable[Ground], mutant: Mutant | None, report: FileReport, fram
             every = frozenset(clause.id for clause in of_profile(report.profile))
             asked = dict.fromkeys(report.configs, every)
         seeds = ground.seeds
-        if mutant is not None:
-            seeds = tuple(replace(one, image=apply(one.image, mutant)) for one in seeds)
+        if change is not None:
+            seeds = tuple(replace(one, image=apply_where_it_runs(one.image, *change)) for one in seeds)
         if not asked or not seeds:
             continue
         found = challenge(ground.contract, ground.kind, ground.address, seeds, asked, frames, seed, auto=ground.auto)

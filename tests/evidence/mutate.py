@@ -28,7 +28,7 @@ sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]
 import figures  # noqa: E402
 from equivalence import Explanation, executed, explain  # noqa: E402
 from mutant_search import Findings, Ground, grounds, search  # noqa: E402
-from mutation import Mutant, Program, apply, program  # noqa: E402
+from mutation import Mutant, Program, apply, programs  # noqa: E402
 from operators import mutants  # noqa: E402
 from outcomes_table import ORDER, Outcome, shown, summary, table  # noqa: E402
 from test_samples import SAMPLES, expectation, sample_names  # noqa: E402
@@ -41,7 +41,7 @@ from verifier.pipeline import examine  # noqa: E402
 from verifier.plan import Way, plan  # noqa: E402
 
 COUNT, SEED = 2500, 1
-FRAMES = 1000
+FRAMES = 2000
 """Machines that the search runs for a mutant that is proved."""
 SECONDS = 60.0
 """Time limit for one mutant; one that reaches it is refused."""
@@ -56,7 +56,7 @@ class Sample:
     chosen: Options
     contract: Contract
     ways: tuple[Way, ...]
-    program: Program
+    programs: tuple[Program, ...]
     grounds: tuple[Ground, ...]
 
 
@@ -76,15 +76,15 @@ def sample(name: str) -> Sample:
     loaded = prepare(given, chosen, contract)
     jobs = plan(loaded.image, chosen.entries, contract, given.is_source).jobs
     ways = tuple(way for job in jobs for way in job.ways)
-    code = (decoded for way in ways for decoded in executed(loaded.image, way))
+    code = programs(loaded.image, (one for way in ways for one in executed(loaded.image, way)))
     where = grounds(loaded.image, ways, chosen.configs or (), chosen.frame == "auto")
-    return Sample(given, loaded, chosen, contract, ways, program(loaded.image, code), where)
+    return Sample(given, loaded, chosen, contract, ways, code, where)
 
 
 @lru_cache(maxsize=4)
 def candidates(name: str) -> Mapping[str, Sequence[Mutant]]:
     """All mutants of a sample, by operator."""
-    return mutants(sample(name).program)
+    return mutants(sample(name).programs)
 
 
 def spread(found: Sequence[tuple[str, int]], rng: random.Random) -> list[str]:
@@ -151,13 +151,14 @@ def _judged(origin: Sample, name: str, mutant: Mutant, frames: int) -> Outcome:
     report = examine(origin.given, replace(origin.loaded, image=image), Options(), origin.chosen, origin.contract)
     outcome = Outcome(name, mutant.name, mutant.operator, "killed", violated(report))
     if report.verdict != "proved":
-        found = search(origin.grounds, mutant, report, max(1, frames // 4), SEED)
+        found = search(origin.grounds, (origin.loaded.image, mutant), report, max(1, frames // 4), SEED)
         if report.verdict != "violated":
             codes = tuple(sorted({reason.code for reason in report.reasons}))
             outcome = replace(outcome, fate="refused", codes=codes)
         return _with(outcome, found)
     why = explained(origin, image)
-    outcome = _with(replace(outcome, fate="survivor", why=why), search(origin.grounds, mutant, report, frames, SEED))
+    outcome = replace(outcome, fate="survivor", why=why)
+    outcome = _with(outcome, search(origin.grounds, (origin.loaded.image, mutant), report, frames, SEED))
     if why.kind in ("wider", "otherwise", "unexplained"):
         # Where it does something else, machines that take its own paths are worth a look as well.
         own = grounds(image, origin.ways, report.configs, origin.chosen.frame == "auto")

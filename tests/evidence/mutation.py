@@ -8,14 +8,13 @@ with it, or is a reason not to make the mutant.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from verifier.lift.decode import BRANCHES, CONDITIONAL_JUMPS, Decoded, ImmediateOperand, MemoryOperand, decode
 from verifier.lift.relocate import moved
 from verifier.locations import named_place
-from verifier.model import Image, Relocation
+from verifier.model import Image, Relocation, node, variant_of
 
 NOP = b"\x90"
 
@@ -24,7 +23,8 @@ NOP = b"\x90"
 class Mutant:
     """``new`` stands at ``address``; ``moves`` are (old address, size, new address) of instructions that moved.
 
-    ``name`` says what was changed where, and names no other mutant of the same program.
+    With a ``variant`` it is what boot code writes there. ``name`` says what was changed where, and names no
+    other mutant of the same program.
     """
 
     name: str
@@ -33,11 +33,12 @@ class Mutant:
     new: bytes
     moves: tuple[tuple[int, int, int], ...] = ()
     removed: bool = False
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The instructions that paths to a fast exit execute, by address, in an image.
+    """The instructions that paths to a fast exit execute, by address: in one variant of a patch site, or elsewhere.
 
     ``targets`` are addresses that some jump, relocation or symbol names: code there is arrived at.
     """
@@ -45,12 +46,7 @@ class Program:
     image: Image
     code: tuple[Decoded, ...]
     targets: frozenset[int]
-    _starts: tuple[int, ...] = field(repr=False, default=())
-
-    def at(self, address: int) -> Decoded | None:
-        """The instruction that begins there."""
-        index = bisect_left(self._starts, address)
-        return self.code[index] if index < len(self.code) and self.code[index].address == address else None
+    variant: int = 0
 
     def runs(self) -> Iterator[tuple[Decoded, ...]]:
         """The longest stretches of instructions that follow one another in memory."""
@@ -69,29 +65,39 @@ class Program:
         return one.text if goes is None else f"{one.text.rsplit(' ', 1)[0]} {named_place(self.image, goes)}"
 
     def place(self, address: int) -> str:
-        """SYMBOL+OFFSET."""
-        return named_place(self.image, address)
+        """SYMBOL+OFFSET, and which code stands there."""
+        site, name = self.image.patch_at(address), named_place(self.image, address)
+        if site is None or not self.variant:
+            return name
+        choice = site.choices[self.variant - 1]
+        number = f" #{self.variant}" if len(site.choices) > 1 else ""
+        return f"{name} with{'out' if choice.inverted else ''} {self.image.switch(choice.switch).name}{number}"
 
 
-def program(image: Image, executed: Iterable[Decoded]) -> Program:
-    """The program of those executed instructions that may be changed: none that boot code writes over."""
+def programs(image: Image, executed: Iterable[tuple[int, Decoded]]) -> tuple[Program, ...]:
+    """The programs of executed (place, instruction): what is no patch site, and each variant of each site.
+
+    Left out are places whose bytes mean something else when the kernel runs.
+    """
     special = image.returns | image.resumes | image.opaque
-    code = sorted(
-        {
-            one.address: one
-            for one in executed
-            if one.kind != "rejected" and one.address not in special and not image.rewritten(one.address, one.next)
-        }.values(),
-        key=lambda one: one.address,
-    )
-    apart: list[Decoded] = []
-    for one in code:
-        if not apart or apart[-1].next <= one.address:
-            apart.append(one)
-    named = {target for one in apart if (target := destination(one)) is not None}
-    named |= {symbol.address for symbol in image.symbols}
-    named |= {value for one in apart for value in _mentioned(one)} | set(_tables(image))
-    return Program(image, tuple(apart), frozenset(named), tuple(one.address for one in apart))
+    parts: dict[tuple[int, int], dict[int, Decoded]] = {}
+    for place, one in executed:
+        site = image.patch_at(one.address)
+        key = (0, 0) if site is None else (site.address, variant_of(place))
+        whole = not image.rewritten(one.address, one.next) if site is None else one.next <= site.address + site.size
+        if one.kind != "rejected" and one.address not in special and whole:
+            parts.setdefault(key, {})[one.address] = one
+    found: list[Program] = []
+    for (_, variant), code in sorted(parts.items()):
+        apart: list[Decoded] = []
+        for _, one in sorted(code.items()):
+            if not apart or apart[-1].next <= one.address:
+                apart.append(one)
+        named = {target for one in apart if (target := destination(one)) is not None}
+        named |= {symbol.address for symbol in image.symbols}
+        named |= {value for one in apart for value in _mentioned(one)} | set(_tables(image))
+        found.append(Program(image, tuple(apart), frozenset(named), variant))
+    return tuple(found)
 
 
 def _mentioned(one: Decoded) -> Iterator[int]:
@@ -131,14 +137,15 @@ def in_place(of: Program, operator: str, one: Decoded, new: bytes, what: str = "
         return None
     kept = now.raw + NOP * (one.size - now.size)
     name = what or f"{of.text(one)} becomes {of.text(now)}"
-    return _kept(of, Mutant(f"{name} at {of.place(one.address)}", operator, one.address, kept))
+    made = Mutant(f"{name} at {of.place(one.address)}", operator, one.address, kept, variant=of.variant)
+    return _kept(of, made)
 
 
 def without(of: Program, operator: str, gone: Sequence[Decoded], what: str) -> Mutant | None:
     """NOPs in the place of consecutive instructions."""
     size = sum(one.size for one in gone)
     name = f"{what} dropped at {of.place(gone[0].address)}"
-    return _kept(of, Mutant(name, operator, gone[0].address, NOP * size, removed=True))
+    return _kept(of, Mutant(name, operator, gone[0].address, NOP * size, removed=True, variant=of.variant))
 
 
 def rearranged(
@@ -156,12 +163,13 @@ def rearranged(
                 return None
             moves.append((one.address, one.size, at))
             new, at = new + raw, at + one.size
-    return _kept(of, Mutant(f"{what} at {of.place(start)}", operator, start, new, tuple(moves)))
+    made = Mutant(f"{what} at {of.place(start)}", operator, start, new, tuple(moves), variant=of.variant)
+    return _kept(of, made)
 
 
 def _kept(of: Program, made: Mutant) -> Mutant | None:
     """The mutant, if it differs and its relocations are known."""
-    before = of.image.code_at(made.address, len(made.new))
+    before = of.image.code_at(node(made.address, made.variant), len(made.new))
     if len(before) != len(made.new) or before == made.new or _relocations(of.image, made) is None:
         return None
     return made
@@ -169,6 +177,11 @@ def _kept(of: Program, made: Mutant) -> Mutant | None:
 
 def _relocations(image: Image, made: Mutant) -> tuple[Relocation, ...] | None:
     """The image's relocations as they are in the mutant; None if one would have to be computed anew."""
+    site = image.patch_at(made.address)
+    if site is not None and made.variant:
+        choice = site.choices[made.variant - 1]
+        source = choice.source + made.address - site.address
+        return None if image.relocations_in(source, len(made.new)) else image.relocations
     result: list[Relocation] = []
     touched = set(image.relocations_in(made.address, len(made.new)))
     old = image.code_at(made.address, len(made.new))
@@ -191,12 +204,36 @@ def _relocations(image: Image, made: Mutant) -> tuple[Relocation, ...] | None:
 
 def apply(image: Image, made: Mutant) -> Image:
     """The image with the change made."""
-    section = image.section_at(made.address)
+    site = image.patch_at(made.address)
+    if site is not None and made.variant:
+        choice = site.choices[made.variant - 1]
+        choices = list(site.choices)
+        choices[made.variant - 1] = replace(choice, code=_written(choice.code, made.address - site.address, made.new))
+        changed = replace(site, choices=tuple(choices))
+        return replace(image, patches=tuple(changed if each is site else each for each in image.patches))
     relocations = _relocations(image, made)
-    assert section is not None
     assert relocations is not None
-    start = made.address - section.address
-    data = section.data[:start] + made.new + section.data[start + len(made.new) :]
-    written = replace(section, data=data)
-    sections = tuple(written if each is section else each for each in image.sections)
-    return replace(image, sections=sections, relocations=relocations)
+    return replace(_with_bytes(image, made.address, made.new), relocations=relocations)
+
+
+def apply_where_it_runs(running: Image, image: Image, made: Mutant) -> Image:
+    """The change in ``running``, which is ``image`` as it is on some machine: none if other code stands there."""
+    site = image.patch_at(made.address)
+    if site is None:
+        return apply(running, made)
+    old = image.code_at(node(site.address, made.variant), site.size)
+    if running.code_at(site.address, site.size) != old:
+        return running
+    return _with_bytes(running, made.address, made.new)
+
+
+def _with_bytes(image: Image, address: int, new: bytes) -> Image:
+    section = image.section_at(address)
+    assert section is not None
+    written = replace(section, data=_written(section.data, address - section.address, new))
+    return replace(image, sections=tuple(written if each is section else each for each in image.sections))
+
+
+def _written(old: bytes, start: int, new: bytes) -> bytes:
+    assert 0 <= start <= len(old) - len(new)
+    return old[:start] + new + old[start + len(new) :]

@@ -6,7 +6,7 @@ Every operator gives all of its mutants of a program; which of them are run is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from mutation import Mutant, Program, is_conditional, rearranged, without
@@ -154,16 +154,17 @@ OPERATORS: tuple[Operator, ...] = (
 )  # fmt: skip
 
 
-def mutants(of: Program) -> dict[str, list[Mutant]]:
-    """All mutants of a program by operator, no two with the same bytes or name."""
+def mutants(programs: Iterable[Program]) -> dict[str, list[Mutant]]:
+    """All mutants of the parts of a program by operator, no two with the same bytes or name."""
     found: dict[str, list[Mutant]] = {}
-    seen: set[tuple[int, bytes]] = set()
+    seen: set[tuple[int, int, bytes]] = set()
     names: set[str] = set()
-    for operator in OPERATORS:
-        for one in operator(of):
-            if one is None or (one.address, one.new) in seen or one.name in names:
-                continue
-            seen.add((one.address, one.new))
-            names.add(one.name)
-            found.setdefault(one.operator, []).append(one)
+    for of in programs:
+        for operator in OPERATORS:
+            for one in operator(of):
+                if one is None or (one.variant, one.address, one.new) in seen or one.name in names:
+                    continue
+                seen.add((one.variant, one.address, one.new))
+                names.add(one.name)
+                found.setdefault(one.operator, []).append(one)
     return found

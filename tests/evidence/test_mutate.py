@@ -14,10 +14,12 @@ from operators import OPERATORS, mutants
 from outcomes_table import shown, summary, table
 
 from verifier.lift.decode import decode
+from verifier.model import node
 from verifier.options import Options
 from verifier.pipeline import examine
 
 FULL = "linux-full-exit.S"
+PATCHED = "patch-canonical.S"
 SLICE = (FULL, "call-before-checks.S", "xen-return-to-guest.S", "sti-shadow.S")
 """Samples that have a mutant of every operator together."""
 FRAMES = 200
@@ -104,7 +106,7 @@ def test_wrong_proof_is_a_disagreement() -> None:
     report = examine(origin.given, origin.loaded, Options(), origin.chosen, origin.contract)
     assert report.verdict == "proved"
     mutant = named(FULL, "cmpq $0x33, 0x88(%rsp); jne slow dropped")
-    assert search(origin.grounds, mutant, report, FRAMES, 1).disagreements == ("cs",)
+    assert search(origin.grounds, (origin.loaded.image, mutant), report, FRAMES, 1).disagreements == ("cs",)
     assert search(origin.grounds, None, report, FRAMES, 1).broken == ()
 
 
@@ -151,14 +153,31 @@ def test_mutants_change_code_and_keep_its_length(name: str) -> None:
                 assert fields == kept
 
 
+def test_variants_are_changed_apart() -> None:
+    """Code that boot writes is mutated as well, and only where that code runs."""
+    origin = sample(PATCHED)
+    variants = {one.variant for one in origin.programs}
+    assert len(variants) > 1
+    found = [one for all_of in candidates(PATCHED).values() for one in all_of if one.variant]
+    assert found
+    for one in found:
+        changed = apply(origin.loaded.image, one)
+        assert changed.sections == origin.loaded.image.sections
+        place = node(one.address, one.variant)
+        assert changed.code_at(place, len(one.new)) == one.new != origin.loaded.image.code_at(place, len(one.new))
+    unsigned = next(one for one in found if one.name.startswith("sarq $7, %rax becomes shrq $7, %rax"))
+    result = judge(PATCHED, unsigned, 8 * FRAMES)
+    assert (result.fate, result.codes, result.disagreements) == ("killed", ("canonical",), ())
+
+
 def test_no_two_are_alike() -> None:
     """Names and bytes of the mutants of a program are unique, and none is the program itself."""
-    program = sample(FULL).program
-    found = [one for all_of in mutants(program).values() for one in all_of]
+    parts = sample(FULL).programs
+    found = [one for all_of in mutants(parts).values() for one in all_of]
     assert len({one.name for one in found}) == len({(one.address, one.new) for one in found}) == len(found)
-    assert all(program.image.code_at(one.address, len(one.new)) != one.new for one in found)
+    assert all(parts[0].image.code_at(one.address, len(one.new)) != one.new for one in found)
     assert any(set(one.new) == set(NOP) for one in found)
-    assert len(OPERATORS) <= len(mutants(program))
+    assert len(OPERATORS) <= len(mutants(parts))
 
 
 def test_every_proved_sample_is_known() -> None:
