@@ -8,7 +8,7 @@ import ast
 import pytest
 from code_mutants import CodeMutant, mutants, mutated
 from mutant_ground import TRUSTED, Ground, path_of
-from verifier_mutants import covering, explained, judged, key, checks_for
+from verifier_mutants import checks_for, covering, explained, judged, key
 
 SOURCE = '''
 """A text."""
