@@ -15,14 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosscheck import collecting, sample_names
+from crosscheck import obligations_of, sample_names
 from rich.progress import Progress
 
 from verifier.certificate.files import certify
 from verifier.certificate.search import CONFLICTS
-from verifier.model import UserError
-from verifier.options import Options
-from verifier.pipeline import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,7 @@ class Share:
 
 def examine(name: str, conflicts: int = CONFLICTS) -> Share:
     """Verify one file and look for a certificate of each obligation that is "unsat"; each found is checked."""
-    with collecting() as made:
-        try:
-            verdict: str = verify(Path(name), Options()).verdict
-        except UserError as error:
-            verdict = error.code
+    verdict, made = obligations_of(name)
     started = time.monotonic()
     counts: Counter[tuple[str, bool]] = Counter()
     found = certify(made, conflicts)

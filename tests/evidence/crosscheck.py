@@ -11,27 +11,19 @@ import multiprocessing
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rich.progress import Progress
 
-from verifier import judge
+from verifier import evidence, pipeline
 from verifier.crosscheck import SOLVERS, check, parse_solvers
 from verifier.model import UserError
-from verifier.obligation_text import (
-    Obligation,
-    Recorder,
-    Subject,
-    cover_obligation,
-    refuted_obligations,
-    site_obligations,
-)
+from verifier.obligation_text import Obligation
 from verifier.options import Options
-from verifier.pipeline import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -49,62 +41,26 @@ class Outcome:
     wrong: tuple[str, ...]
 
 
-@contextmanager
-def collecting() -> Iterator[list[Obligation]]:
-    """Every obligation of the verifications inside, also of attempts that were given up for a better one."""
+def obligations_of(name: str, timeout: float | None = None) -> tuple[str, list[Obligation]]:
+    """The verdict of a file, or the code of the error, and every obligation that it rests on."""
     made: list[Obligation] = []
-    now: dict[str, Any] = {}
-    names = ("build_entry", "_explore", "_problems", "prove_site", "combined")
-    before: dict[str, Callable[..., Any]] = {name: getattr(judge, name) for name in names}
 
-    def build_entry(image: Any, contract: Any, address: int, locate: Any) -> Any:
-        now["entry"] = before["build_entry"](image, contract, address, locate)
-        named = image.symbol_before(address)
-        name = f"{address:#x}" if named is None else f"{named[0]}+{named[1]:#x}"
-        now["about"] = Subject(image.path, image.sha256, name, address, contract.name, "equivalence")
-        return now["entry"]
+    def keep(obligations: Sequence[Obligation], _: Any, deadline: Any, progress: Any) -> evidence.Asked:
+        made.extend(obligations)
+        return evidence.cross_checked(obligations, (), deadline, progress)
 
-    def explore(task: Any, entry: Any, solver: Any, follow: Any) -> Any:
-        recorder = Recorder(solver)
-        found = before["_explore"](task, entry, recorder, follow)
-        made.extend(refuted_obligations(now["about"], entry, recorder.refuted))
-        return found
-
-    def problems(found: Any, solver: Any) -> Any:
-        reasons = before["_problems"](found, solver)
-        if not any(reason.code in ("cover-gap", "solver-unknown") for reason in reasons):
-            made.append(cover_obligation(now["about"], now["entry"], found.leaves))
-        return reasons
-
-    def combined(arms: Any, leaves: Any, solver: Any) -> Any:
-        recorder = Recorder(solver)
-        found = before["combined"](arms, leaves, recorder)
-        made.extend(refuted_obligations(now["about"], now["entry"], recorder.refuted))
-        return found
-
-    def prove_site(paths: Any, entry: Any, clauses: Any, configs: Any, *rest: Any) -> Any:
-        clauses = tuple(clauses)
-        answers = before["prove_site"](paths, entry, clauses, configs, *rest)
-        made.extend(site_obligations(now["about"], paths, entry, clauses, configs, answers))
-        return answers
-
-    for name, function in zip(names, (build_entry, explore, problems, prove_site, combined), strict=True):
-        setattr(judge, name, function)
-    try:
-        yield made
-    finally:
-        for name, function in before.items():
-            setattr(judge, name, function)
+    with patch.object(pipeline, "cross_checked", keep):
+        try:
+            verdict: str = pipeline.verify(Path(name), Options(timeout=timeout, cross_check=SOLVERS)).verdict
+        except UserError as error:
+            verdict = error.code
+    return verdict, made
 
 
 def examine(name: str, solvers: Sequence[str] = SOLVERS, timeout: float | None = None) -> Outcome:
     """Verify one file and have its obligations solved again."""
     started = time.monotonic()
-    with collecting() as made:
-        try:
-            verdict: str = verify(Path(name), Options(timeout=timeout)).verdict
-        except UserError as error:
-            verdict = error.code
+    verdict, made = obligations_of(name, timeout)
     seconds = [("verify", time.monotonic() - started)]
     counts: Counter[tuple[str, str, str]] = Counter()
     wrong: list[str] = []

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from certificates import examine, table
-from crosscheck import collecting
+from crosscheck import obligations_of
 
 from verifier.certificate.files import certify, check_directory, write
-from verifier.options import Options
-from verifier.pipeline import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,8 +29,7 @@ def test_proved_sample_is_certified(name: str, monkeypatch: pytest.MonkeyPatch) 
 def test_violated_clause_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A violated clause called proved gets no certificate: there is no refutation of what can hold."""
     monkeypatch.chdir(ROOT)
-    with collecting() as made:
-        verify(Path("samples/linux-2015-opportunistic.S"), Options())
+    _, made = obligations_of("samples/linux-2015-opportunistic.S")
     lies = [replace(one, expected="unsat") for one in made if one.expected == "sat"]
     assert lies
     assert all(one.note.startswith("no refutation was found") for one in certify(lies))
@@ -41,7 +38,6 @@ def test_violated_clause_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_of_a_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is written for a sample is accepted when it is checked from the files alone."""
     monkeypatch.chdir(ROOT)
-    with collecting() as made:
-        verify(Path("samples/auto-proved.S"), Options())
+    _, made = obligations_of("samples/auto-proved.S")
     names = write(certify(made), str(tmp_path / "out"))
     assert [one.file for one in check_directory(str(tmp_path / "out")) if one.accepted] == list(names)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crosscheck import collecting, examine, main, sample_names
+from crosscheck import examine, main, obligations_of, sample_names
 
 from verifier import judge, prove
 from verifier.crosscheck import SOLVERS, check
@@ -48,8 +48,8 @@ def test_solvers_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_judged_clause_has_its_obligation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each clause that the report calls proved or violated has an obligation with the answer that it rests on."""
     monkeypatch.chdir(ROOT)
-    with collecting() as made:
-        report = verify(Path("samples/linux-2015-opportunistic.S"), Options())
+    report = verify(ROOT / "samples/linux-2015-opportunistic.S", Options())
+    _, made = obligations_of("samples/linux-2015-opportunistic.S")
     found = {(one.subject, config): one.expected for one in made for config in one.configs}
     for clause in report.sites[0].clauses:
         for config in clause.configs:
@@ -70,8 +70,7 @@ def test_lying_solver_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where z3 wrongly says unsat, both other solvers say so: about the exits, the cover and the exploration."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(judge, "Solver", Liar)
-    with collecting() as made:
-        verify(Path("samples/linux-2015-opportunistic.S"), Options())
+    _, made = obligations_of("samples/linux-2015-opportunistic.S")
     for solver in SOLVERS:
         assert any(one.disagrees for one in check(made, [solver]))
 
@@ -85,8 +84,7 @@ def test_lying_proof_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         return _all_proved(proper(*arguments))
 
     monkeypatch.setattr(judge, "prove_site", lie)
-    with collecting() as made:
-        verify(Path("samples/linux-2015-opportunistic.S"), Options())
+    _, made = obligations_of("samples/linux-2015-opportunistic.S")
     for solver in SOLVERS:
         assert {one.obligation.subject for one in check(made, [solver]) if one.disagrees} == {"tf"}
 
@@ -102,12 +100,8 @@ def test_text_is_stable() -> None:
     """Two runs give the same bytes, whatever the order in which Python hashes strings."""
     script = (
         "import sys; sys.path.insert(0, 'tests/evidence')\n"
-        "from pathlib import Path\n"
-        "from crosscheck import collecting\n"
-        "from verifier.options import Options\n"
-        "from verifier.pipeline import verify\n"
-        "with collecting() as made:\n"
-        "    verify(Path('samples/linux-2015-opportunistic.S'), Options())\n"
+        "from crosscheck import obligations_of\n"
+        "_, made = obligations_of('samples/linux-2015-opportunistic.S')\n"
         "sys.stdout.write(''.join(one.text() for one in made))\n"
     )
     texts = [
