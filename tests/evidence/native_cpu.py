@@ -33,10 +33,13 @@ def build(directory: Path) -> Path:
     return target
 
 
-def has_segment_base_instructions() -> bool:
-    """Whether user code may execute RDGSBASE and WRGSBASE here."""
-    auxiliary = Path("/proc/self/auxv").read_bytes()
-    return any(key == 26 and value & 2 for key, value in struct.iter_unpack("<QQ", auxiliary))  # AT_HWCAP2, FSGSBASE
+def missing() -> frozenset[str]:
+    """What is in the text of instructions that this CPU does not have, or a process may not use."""
+    information = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    flags = frozenset(next(line for line in information.splitlines() if line.startswith("flags")).split())
+    auxiliary = struct.iter_unpack("<QQ", Path("/proc/self/auxv").read_bytes())
+    bases = any(key == 26 and value & 2 for key, value in auxiliary)  # AT_HWCAP2, FSGSBASE
+    return frozenset({"rdpid", "rdtscp"} - flags) | (frozenset() if bases else frozenset({"gsbase"}))
 
 
 class NativeCpu:
