@@ -29,7 +29,7 @@ USER_ANCHORS = (0x200000004800, 0x200012345800, 0x200055002804, 0x20013BC00800)
 ARITHMETIC = 0x8D5
 """CF, PF, AF, ZF, SF and OF."""
 CF, PF, AF, ZF, SF, OF = 0x1, 0x4, 0x10, 0x40, 0x80, 0x800
-_FREE_FLAGS = ARITHMETIC | 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x380000  # IF, IOPL, NT, AC, VIF, VIP, ID
+FREE_FLAGS = ARITHMETIC | 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x380000  # IF, IOPL, NT, AC, VIF, VIP, ID
 _TF, _DF = 0x100, 0x400
 _REGISTERS = tuple(getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS)
 _READ = (*_REGISTERS, x86_const.UC_X86_REG_RFLAGS, x86_const.UC_X86_REG_RIP)
@@ -54,7 +54,7 @@ _CORNERS = (
     *(value & _MASK64 for power in _POWERS for value in ((1 << power) - 1, 1 << power, -1 << power, ~(1 << power))),
     *(0x5555555555555555, 0xAAAAAAAAAAAAAAAA, 0x0101010101010101, 0x8080808080808080, 0x80000000FFFFFFFF),
 )
-_COUNTS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 255)
+COUNTS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def states(pins: dict[str, int], direction: int, count: int, seed: str) -> Itera
         for name in GPRS:
             previous = registers[name] = value_near(source, previous)
         if source.random() < 0.7:
-            registers["rcx"] = registers["rcx"] & ~0xFF | source.choice(_COUNTS)
+            registers["rcx"] = registers["rcx"] & ~0xFF | source.choice(COUNTS)
         registers |= {"rsp": STACK} | pins
         windows = []
         for anchor in ANCHORS:
@@ -195,11 +195,12 @@ def states(pins: dict[str, int], direction: int, count: int, seed: str) -> Itera
             if anchor == STACK:
                 words[WINDOW // 8] &= ~_TF
             windows.append((anchor, b"".join(word.to_bytes(8, "little") for word in words)))
-        flags = source.getrandbits(22) & _FREE_FLAGS | 2 | (_DF if direction else 0)
+        flags = source.getrandbits(22) & FREE_FLAGS | 2 | (_DF if direction else 0)
         yield CpuState(tuple((name, registers[name]) for name in GPRS), flags, tuple(windows))
 
 
 def value_near(source: random.Random, previous: int) -> int:
+    """64 bits: a corner value, a relative of another value, a byte repeated, or anything."""
     match source.randrange(8):
         case 0 | 1:
             return source.choice(_CORNERS)

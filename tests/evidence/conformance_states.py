@@ -8,12 +8,20 @@ from collections.abc import Iterator, Mapping
 
 from instructions import Case
 from privileged_cases import FSGSBASE, SystemCase, narrow
-from unicorn_cpu import ANCHORS, ARITHMETIC, STACK, USER_ANCHORS, WINDOW, CpuState, value_near
+from unicorn_cpu import (
+    ANCHORS,
+    ARITHMETIC,
+    COUNTS,
+    FREE_FLAGS,
+    STACK,
+    USER_ANCHORS,
+    WINDOW,
+    CpuState,
+    value_near,
+)
 
 from verifier.model import GPRS
 
-COUNTS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 255)
-KERNEL_FLAGS = ARITHMETIC | 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x380000  # IF, IOPL, NT, AC, VIF, VIP, ID
 USER_FLAGS = ARITHMETIC | 0x200000  # ID
 DF, IF, TF = 0x400, 0x200, 0x100
 
@@ -42,7 +50,7 @@ def states(
         registers |= pins
         windows = tuple((anchor, _window(source, registers["rax"], anchor == anchors[0])) for anchor in anchors)
         flags = 2 | (DF if case.direction else 0)
-        flags |= source.getrandbits(22) & USER_FLAGS | IF if user else source.getrandbits(22) & KERNEL_FLAGS
+        flags |= source.getrandbits(22) & USER_FLAGS | IF if user else source.getrandbits(22) & FREE_FLAGS
         yield CpuState(tuple((name, registers[name]) for name in GPRS), flags, windows, tuple(system.items()))
 
 
