@@ -14,7 +14,7 @@ from typing import Any
 import claripy
 import pytest
 import z3
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from verifier import crosscheck
@@ -145,6 +145,11 @@ def test_solver_that_is_not_installed(solver: str, monkeypatch: pytest.MonkeyPat
 
 @settings(max_examples=40)
 @given(st.text(max_size=40), st.booleans())
+@example("", True)
+@example(".rodata@0xffffffff820013a0", False)
+@example("@x", True)
+@example("?0", False)
+@example("and", True)
 def test_names_under_test_change_no_answer(name: str, possible: bool) -> None:
     """Both solvers and z3 give the right answer whatever symbols, files and functions are called."""
     formula = claripy.And(word(name) + 1 == word("rbx"), word("rbx") - word(name) != (5 if possible else 1))

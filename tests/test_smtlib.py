@@ -11,7 +11,7 @@ import claripy
 import pytest
 import z3
 from claripy.errors import ClaripyZeroDivisionError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from verifier.model import Defect
@@ -209,12 +209,14 @@ def test_definition_is_used() -> None:
 
 
 @given(st.lists(st.text(), min_size=2, max_size=6, unique=True))
+@example([".a", "%2Ea", "%2ea", "@a", "?a", "a", "a'", ""])
 def test_names_stay_apart(names: list[str]) -> None:
     """Different names print differently, and each is one symbol of printable characters."""
     safe = [safe_name(name) for name in names]
     assert len(set(safe)) == len(names)
     for name in safe:
         assert re.fullmatch(r"[ -{}~]+", name)
+        assert name[0] not in "@.?"
         assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]*|\|[ -{}~]+\|", symbol(name))
         assert "\\" not in name
 

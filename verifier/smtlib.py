@@ -83,9 +83,9 @@ def safe_name(name: str, free: frozenset[str] = frozenset()) -> str:
     if name in _REGISTERS or name in free or _FREE.fullmatch(name):
         return encoded
     # Symbols that begin with @ or . are the solvers' own (section 3.1), ? begins our definitions.
-    if not encoded or _PLAIN.fullmatch(encoded) or encoded[0] in "@.?":
-        return f"{encoded}'"
-    return encoded
+    if encoded[:1] in ("@", ".", "?"):
+        return f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    return f"{encoded}'" if not encoded or _PLAIN.fullmatch(encoded) else encoded
 
 
 def symbol(name: str) -> str:
