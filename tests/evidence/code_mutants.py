@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Small changes of Python code: for each place of a module every change that some operator makes there.
 
-Texts for people, annotations, docstrings and what only raises an error are left alone.
+Texts for people, citations, annotations, docstrings and what only raises an error are left alone.
 """
 
 from __future__ import annotations
@@ -23,11 +23,17 @@ _BINARY: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class CodeMutant:
-    """Change number ``number`` of a module: what it does at ``line``."""
+    """Change number ``number`` of a module: what it does at ``line``.
+
+    It can only matter where a line from ``first`` to ``last`` is executed; both are 0 for
+    what is executed when the module is imported.
+    """
 
     module: str
     number: int
     line: int
+    first: int
+    last: int
     operator: str
     text: str
 
@@ -56,12 +62,34 @@ class _Change:
 
 def mutants(module: str, source: str) -> tuple[CodeMutant, ...]:
     """Every mutant of a module."""
+    tree = ast.parse(source)
+    spans = _spans(tree)
     found = []
-    for number, change in enumerate(_changes(ast.parse(source))):
+    for number, change in enumerate(_changes(tree)):
         place = change.old if hasattr(change.old, "lineno") else change.node
-        before, after = _shown(change.old), _shown(change.new)
-        found.append(CodeMutant(module, number, getattr(place, "lineno", 0), change.operator, f"{before} -> {after}"))
+        text = f"{_shown(change.old)} -> {_shown(change.new)}"
+        line = getattr(place, "lineno", 0)
+        found.append(CodeMutant(module, number, line, *spans[id(change.old)], change.operator, text))
     return tuple(found)
+
+
+def _spans(tree: ast.Module) -> dict[int, tuple[int, int]]:
+    """The lines of which one is executed if a node is: those of its statement, without what is nested in that."""
+    found: dict[int, tuple[int, int]] = {}
+
+    def visit(node: ast.AST, span: tuple[int, int], inside: bool) -> None:
+        if isinstance(node, ast.stmt) and inside:
+            body = getattr(node, "body", None)
+            last = body[0].lineno - 1 if isinstance(body, list) else node.end_lineno or node.lineno
+            span = node.lineno, max(node.lineno, last)
+        if isinstance(node, ast.match_case):
+            span = node.pattern.lineno, node.pattern.end_lineno or node.pattern.lineno
+        found[id(node)] = span
+        for child in ast.iter_child_nodes(node):
+            visit(child, span, inside or isinstance(node, (ast.FunctionDef, ast.Lambda)))
+
+    visit(tree, (0, 0), inside=False)
+    return found
 
 
 def mutated(source: str, number: int) -> ast.Module:
@@ -117,6 +145,10 @@ def _skipped(tree: ast.Module) -> set[int]:
                 for decorator in node.decorator_list:
                     skip(decorator)
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                skip(node)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if name.endswith(
+                "_MANUAL"
+            ):
                 skip(node)
     return found
 

@@ -38,7 +38,7 @@ def path_of(module: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One sample that is green: its seconds, the objects it needs, and the lines executed in each trusted module."""
+    """One sample that is green: its seconds while its lines were noted, the objects it needs, and the lines executed in each trusted module."""
 
     name: str
     seconds: float
@@ -84,12 +84,12 @@ def _measure(name: str) -> Ground | None:
     objects: dict[tuple[object, ...], bytes] = {}
     with assembled_once(objects):
         start = time.monotonic()
-        if guard(name) is not None:
-            return None
-        seconds = time.monotonic() - start
         sys.settrace(tracer)
         try:
-            guard(name)
+            red = guard(name)
         finally:
             sys.settrace(None)
+    if red is not None:
+        return None
+    seconds = time.monotonic() - start
     return Ground(name, seconds, objects, {module: frozenset(seen) for module, seen in lines.items()})

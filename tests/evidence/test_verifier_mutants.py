@@ -76,18 +76,19 @@ def change(module: str, text: str) -> CodeMutant:
 
 
 def test_runner_tells_what_a_sample_notices() -> None:
-    """A SWAPGS that forgets a base is killed by a proved sample; another manual's name changes no verdict."""
+    """A SWAPGS that forgets a base is killed by a proved sample; another name of it changes no verdict."""
     wrong = change("isa.swapgs", "statement removed: machine.put('gs_base', inactive)")
-    harmless = change("isa.swapgs", "constant: 3 ->")
+    harmless = change("isa.swapgs", "word: 'swapgs' -> 'swapgs?'")
     name = "canonical-sign-extend.S"
     lines = {"isa.swapgs": frozenset({wrong.line})}
     known = [Ground(name, 0.1, {}, lines)]
     assert [one.name for one in covering(wrong, known)] == [name]
-    assert not covering(harmless, known)
+    assert [one.name for one in covering(harmless, known)] == [name]
+    assert not covering(change("isa.msr", "constant: 31 ->"), [Ground(name, 0.1, {}, lines | {"isa.msr": frozenset()})])
     results = {one.mutant: one for one in judged([wrong, harmless], known, jobs=2, quick=True)}
     assert results[wrong].outcome == "killed"
     assert results[wrong].by.startswith(name)
-    assert results[harmless].outcome == "unreached"
+    assert results[harmless].outcome == "survived"
 
 
 def test_explanations_are_of_mutants_that_exist() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mutants of the verifier's trusted code: small changes, each run against the samples that execute the line.
 
-python tests/evidence/verifier_mutants.py [--count N] [--jobs J] [--seed S] [--only MODULE …] [--write]
+python tests/evidence/verifier_mutants.py [--count N] [--jobs J] [--seed S] [--only MODULE …] [--log FILE] [--write]
 
 A mutant is *killed* if a sample is not judged as it promises, or a test of the module fails; *stopped* if it runs
 out of time; *unreached* if no sample executes the line and no test notices; else it *survives*. What is known of
@@ -14,6 +14,7 @@ import argparse
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import os
 import random
 import resource
@@ -23,7 +24,7 @@ import time
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -131,8 +132,13 @@ def _run(mutant: CodeMutant, asked: Sequence[Ground], tests: Sequence[str], answ
 
 
 def covering(mutant: CodeMutant, known: Sequence[Ground]) -> list[Ground]:
-    """The samples that execute the line of a mutant, in the order in which they are asked."""
-    found = [one for one in known if mutant.line in one.lines[mutant.module]]
+    """The samples that execute what a mutant changes, in the order in which they are asked."""
+    wanted = range(mutant.first, mutant.last + 1)
+    found = [
+        one
+        for one in known
+        if (not mutant.first and one.lines[mutant.module]) or not one.lines[mutant.module].isdisjoint(wanted)
+    ]
     found.sort(key=lambda one: (one.name not in FIRST, one.seconds))
     return found[:DEPTH]
 
@@ -215,6 +221,16 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def _logged(log: Path | None, wanted: Sequence[CodeMutant]) -> list[Result]:
+    """The results of an earlier run that are about mutants of this one."""
+    if log is None or not log.exists():
+        return []
+    asked = set(wanted)
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    found = {CodeMutant(**mutant): (outcome, by) for mutant, outcome, by in rows}
+    return [Result(mutant, *rest) for mutant, rest in found.items() if mutant in asked]
+
+
 def main() -> int:
     """Run a sample of all mutants; 1 if one survives that is not explained."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -224,6 +240,7 @@ def main() -> int:
     options.add_argument("--only", nargs="*", default=[], help="modules, without 'verifier.'; isa. for all of isa")
     options.add_argument("--samples", nargs="*", default=[""], help="beginnings of the samples to use")
     options.add_argument("--quick", action="store_true", help="samples only, no tests")
+    options.add_argument("--log", type=Path, help="results go here as they come; a later run goes on from it")
     options.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
     chosen = options.parse_args()
     names = [
@@ -239,10 +256,16 @@ def main() -> int:
     from rich.console import Console
     from rich.progress import track
 
-    results = sorted(
-        track(judged(every, known, chosen.jobs, chosen.quick), "mutants", len(every), console=Console(stderr=True)),
-        key=lambda result: (result.mutant.module, result.mutant.number),
-    )
+    results = _logged(chosen.log, every)
+    done = {result.mutant for result in results}
+    todo = [one for one in every if one not in done]
+    fresh = judged(todo, known, chosen.jobs, chosen.quick)
+    for result in track(fresh, "mutants", len(todo), console=Console(stderr=True)):
+        results.append(result)
+        if chosen.log is not None:
+            with chosen.log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps([asdict(result.mutant), result.outcome, result.by]) + "\n")
+    results.sort(key=lambda result: (result.mutant.module, result.mutant.number))
     reasons, unknown = explained(), 0
     for result in results:
         if result.outcome in ("survived", "unreached"):
