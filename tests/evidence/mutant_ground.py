@@ -38,7 +38,7 @@ def path_of(module: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One sample that is green: its seconds while its lines were noted, the objects it needs, and the lines executed in each trusted module."""
+    """One sample that is green: its seconds, the objects it needs, and the lines executed in each trusted module."""
 
     name: str
     seconds: float
