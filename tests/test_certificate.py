@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from test_cross_check import HARD, IMPOSSIBLE, POSSIBLE, obligation
 from test_smtlib import booleans
 
-from verifier.certificate.blast import Cnf, blast
+from verifier.certificate.blast import Cnf, TooLarge, blast
 from verifier.certificate.files import certify, check_directory, write
 from verifier.certificate.proof import Rejected, check, lemmas
 from verifier.certificate.reader import Unreadable, read
@@ -178,13 +178,30 @@ def test_unknown_variables_are_rejected() -> None:
         "(assert (and))(check-sat)", "(assert (= ((_ extract 1 0) #b1) #b11))(check-sat)", "(push 1)(check-sat)",
         "(define-fun f () Bool #b1)(check-sat)", "(assert (=> true true))(check-sat)", '(assert "true)(check-sat)',
         "(assert (ite #b1 true true))(check-sat)", "(assert (= ((_ extract x 0) #b1) #b1))(check-sat)",
+        "(" * 100000, "(assert " * 100000 + "true" + ")" * 100000,
+        "(declare-const a (_ BitVec 99999999999999999999))(check-sat)",
+        "(assert (= #b0 ((_ zero_extend 99999) #b1)))(check-sat)", "(assert (= #x" + "0" * 99999 + " #b0))(check-sat)",
         "(assert " + "(not " * 300 + "true" + ")" * 301 + "(check-sat)",
     ],
+    ids=lambda text: text[:40],
 )  # fmt: skip
 def test_other_texts_are_not_read(text: str) -> None:
     """What the printer does not write is refused, never guessed."""
     with pytest.raises(Unreadable):
         read(text)
+
+
+def test_large_formulas_end() -> None:
+    """A formula that would take for ever, or fill the memory, ends early: with symbols, and with constants only."""
+    product = "(declare-const a (_ BitVec 1024))(assert (= a (bvmul a (bvmul a a))))(check-sat)"
+    with pytest.raises(TooLarge):
+        blast(read(product))
+    ones = "#x" + "f" * 256
+    chain = f"(define-fun f0 () (_ BitVec 1024) {ones})"
+    for number in range(1, 40):
+        chain += f"(define-fun f{number} () (_ BitVec 1024) (bvmul f{number - 1} {ones}))"
+    with pytest.raises(TooLarge):
+        blast(read(f"{chain}(check-sat)"))
 
 
 def test_round_trip_on_files(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ TRUE = 1
 Bits = list[int]
 """Literals, the lowest bit first; a Boolean is one."""
 
-MOST = 500_000
-"""More clauses than this are not made."""
+MOST, WORK = 500_000, 20_000_000
+"""More clauses than this are not made, and no more gates looked at."""
 
 
 class TooLarge(Exception):
@@ -66,6 +66,7 @@ class _Gates:
     def __init__(self) -> None:
         self.clauses: list[tuple[int, ...]] = [(TRUE,)]
         self._last = TRUE
+        self._work = 0
         self._known: dict[tuple[str, tuple[int, ...]], int] = {}
 
     def clause(self, *literals: int) -> None:
@@ -78,6 +79,9 @@ class _Gates:
         return self._last
 
     def conj(self, *literals: int) -> int:
+        self._work += 1 + len(literals)
+        if self._work > WORK:
+            raise TooLarge
         kept = tuple(sorted({one for one in literals if one != TRUE}))
         if -TRUE in kept or any(-one in kept for one in kept):
             return -TRUE
@@ -94,6 +98,7 @@ class _Gates:
         return -self.conj(*(-one for one in literals))
 
     def xor(self, left: int, right: int) -> int:
+        self._work += 1
         if abs(left) > abs(right):
             left, right = right, left
         if abs(left) == TRUE:

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+STEPS = 200_000_000
+"""A proof that takes more visits of clauses than this is rejected: it is none of ours."""
+
 
 class Rejected(Exception):
     """The proof does not prove it; the message says where it fails."""
@@ -59,7 +62,7 @@ class _Checker:
         self._value = [0] * (variables + 1)  # 1: true, -1: false, 0: open
         self._watched: dict[int, list[list[int]]] = {}
         self._trail: list[int] = []
-        self._done = 0
+        self._done = self._steps = 0
         self.refuted = False
 
     def _holds(self, literal: int) -> int:
@@ -114,6 +117,9 @@ class _Checker:
             self._done += 1
             kept: list[list[int]] = []
             waiting = self._watched.get(false, [])
+            self._steps += 1 + len(waiting)
+            if self._steps > STEPS:
+                raise Rejected("it takes too long to check")
             for position, clause in enumerate(waiting):
                 if clause[0] == false:
                     clause[0], clause[1] = clause[1], clause[0]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOKEN = re.compile(r'\s+|;[^\n]*|(\(|\)|\|[^|\\]*\||"(?:[^"]|"")*"|[^\s()|";]+)')
-_LONGEST = 50_000_000
+_LONGEST, _DEEPEST, _WIDEST = 20_000_000, 200, 1024
+"""Bounds in characters, parentheses and bits: our texts stay far below."""
 
 SAME = frozenset({"bvadd", "bvsub", "bvmul", "bvand", "bvor", "bvxor", "bvudiv", "bvurem", "bvsdiv", "bvsrem",
                   "bvshl", "bvlshr", "bvashr"})  # fmt: skip
@@ -89,6 +90,8 @@ def _expressions(text: str) -> Iterator[Any]:
             raise Unreadable(f"no token at byte {position}")
         position, word = found.end(), found[1]
         if word == "(":
+            if len(stack) > _DEEPEST:
+                raise Unreadable("a term is nested too deeply")
             stack.append([])
         elif word == ")":
             if len(stack) < 2:
@@ -110,7 +113,7 @@ def _sort(expression: Any) -> int:
     match expression:
         case "Bool":
             return 0
-        case ["_", "BitVec", str(width)] if width.isdecimal() and 0 < int(width) <= 1 << 16:
+        case ["_", "BitVec", str(width)] if width.isdecimal() and len(width) < 6 and 0 < int(width) <= _WIDEST:
             return int(width)
     raise Unreadable(f"unknown sort {str(expression)[:60]}")
 
@@ -136,12 +139,7 @@ class _Reader:
         return len(self.nodes) - 1
 
     def term(self, expression: Any) -> int:
-        """The node of a term. Nesting is bounded by the printer; deeper text is refused."""
-        return self._term(expression, 0)
-
-    def _term(self, expression: Any, depth: int) -> int:
-        if depth > 200:
-            raise Unreadable("a term is nested too deeply")
+        """The node of a term."""
         if isinstance(expression, str):
             return self._word(expression)
         match expression:
@@ -151,9 +149,9 @@ class _Reader:
                 values = ()
             case _:
                 raise Unreadable(f"no term: {str(expression)[:60]}")
-        operands = tuple(self._term(part, depth + 1) for part in parts)
+        operands = tuple(self.term(part) for part in parts)
         width = _width(name, [self.nodes[index].width for index in operands], values)
-        if width is None:
+        if width is None or width > _WIDEST:
             raise Unreadable(f"{name[:30]} with such operands is not known")
         return self.node(Node(name, width, operands, values))
 
@@ -162,9 +160,9 @@ class _Reader:
             return self._names[word]
         if word in ("true", "false"):
             return self.node(Node("const", 0, (), (int(word == "true"),)))
-        if re.fullmatch(r"#b[01]+", word):
+        if re.fullmatch(rf"#b[01]{{1,{_WIDEST}}}", word):
             return self.node(Node("const", len(word) - 2, (), (int(word[2:], 2),)))
-        if re.fullmatch(r"#x[0-9a-fA-F]+", word):
+        if re.fullmatch(rf"#x[0-9a-fA-F]{{1,{_WIDEST // 4}}}", word):
             return self.node(Node("const", 4 * (len(word) - 2), (), (int(word[2:], 16),)))
         raise Unreadable(f"unknown word {word[:60]}")
 
