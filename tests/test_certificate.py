@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from test_cross_check import HARD, IMPOSSIBLE, POSSIBLE, obligation
 from test_smtlib import booleans
 
+from verifier.certificate import blast as blast_module
 from verifier.certificate.blast import Cnf, TooLarge, blast
 from verifier.certificate.files import certify, check_directory, write
 from verifier.certificate.proof import Rejected, check, lemmas
@@ -191,8 +192,10 @@ def test_other_texts_are_not_read(text: str) -> None:
         read(text)
 
 
-def test_large_formulas_end() -> None:
+def test_large_formulas_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A formula that would take for ever, or fill the memory, ends early: with symbols, and with constants only."""
+    monkeypatch.setattr(blast_module, "WORK", 1000000)
+    monkeypatch.setattr(blast_module, "MOST", 100000)
     product = "(declare-const a (_ BitVec 1024))(assert (= a (bvmul a (bvmul a a))))(check-sat)"
     with pytest.raises(TooLarge):
         blast(read(product))
