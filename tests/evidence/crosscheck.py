@@ -150,7 +150,7 @@ def main(arguments: Sequence[str]) -> int:
     if told.write:
         from figures import write
 
-        write("cross-check", figures)
+        write("crosscheck", figures)
     print(figures)
     return 1 if wrong else 0
 
