@@ -40,8 +40,8 @@ def start(**changed: Any) -> Start:
 def run(code: str, machine: Start | None = None, words: tuple[MemoryWord, ...] = (), **terrain: Any) -> End:
     """One run of some code."""
     ground = Terrain(
-        image=image(code), entry=CODE, slots=SLOTS, unfollowed=frozenset(), followed=None, no_return=frozenset(),
-        helpers=frozenset(), interrupts="off", ss_arbitrary=False, limit=64,
+        image=image(code), entry=CODE, slots=SLOTS, base_register="rsp", unfollowed=frozenset(), followed=None,
+        no_return=frozenset(), helpers=frozenset(), interrupts="off", ss_arbitrary=False, limit=64,
     )  # fmt: skip
     ground = replace(ground, **terrain)
     base = start()
@@ -96,7 +96,7 @@ def test_runs_do_not_see_each_other() -> None:
     # mov %rax, (%rsp); mov %rax, %cr3; mov $0xc0000101, %ecx; xor %edx, %edx; wrmsr; mov 8(%rsp), %rbx
     code = "48890424" + "0f22d8" + "b9010100c0" + "31d2" + "0f30" + "488b5c2408" + SYSRETQ
     ground = Terrain(
-        image(code), CODE, SLOTS, frozenset(), None, frozenset(), frozenset(), "off", False, 64
+        image(code), CODE, SLOTS, "rsp", frozenset(), None, frozenset(), frozenset(), "off", False, 64
     )  # fmt: skip
     runner = Runner(ground, start(), (MemoryWord(SLOTS[0], 7, 8), MemoryWord(SLOTS[1], 9, 8)))
     first = runner.run(start())
@@ -124,7 +124,7 @@ def test_non_canonical_access_faults() -> None:
     low = start(registers=start().registers | {"rax": 1 << 50})
     assert run("488b00" + SYSRETQ, low).kind == "fault"  # mov (%rax), %rax
     ground = Terrain(
-        image("488b00" + SYSRETQ), CODE, (), frozenset(), None, frozenset(), frozenset(), "off", False, 64
+        image("488b00" + SYSRETQ), CODE, (), "rsp", frozenset(), None, frozenset(), frozenset(), "off", False, 64
     )  # fmt: skip
     wide = replace(low, cr4=1 << 12)
     runner = Runner(ground, wide, ())
@@ -158,13 +158,26 @@ def test_slot_keeps_what_it_held_when_the_stack_pointer_left_it() -> None:
     assert run("48c7042405000000" + SYSRETQ).kept == {}  # movq $5, (%rsp): still part of the frame
     assert run("58" + "48c74424f805000000" + SYSRETQ).kept == {SLOTS[0]: SLOTS[0] & 0xFF}  # pop; movq $5, -8(%rsp)
     assert run(pop_push + SYSRETQ).kept == {SLOTS[0]: SLOTS[0] & 0xFF}
+    assert run(pop_push + "48c7042405000000" + SYSRETQ).kept == {SLOTS[0]: SLOTS[0] & 0xFF}  # still scratch space
+    # pop; sub $8, %rsp; movq $5, (%rsp): lowered by arithmetic, it is part of the frame again.
+    assert run("584883ec0848c7042405000000" + SYSRETQ).kept == {}
+
+
+def test_another_stack_releases_no_slot() -> None:
+    """RSP on a stack of its own, however high, has not moved above the frame: writes there still count."""
+    ground = start(registers=start().registers | {"rbp": STACK, "rsp": STACK + 0x100000})
+    # movq $5, (%rbp)
+    assert run("48c7450005000000" + SYSRETQ, ground, base_register="rbp").kept == {}
+    # lea 16(%rbp), %rsp; mov %rax, %rsp; movq $5, (%rbp): it was above, and is elsewhere now
+    moved = run("488d6510" + "4889c4" + "48c7450005000000" + SYSRETQ, ground, base_register="rbp")
+    assert moved.kept == {SLOTS[0]: SLOTS[0] & 0xFF}
 
 
 def test_forced_branch() -> None:
     """A conditional jump can be sent the other way; its index and other way are told by the run."""
     code = "4839c0" + "7503" + SYSRETQ + "48cf"  # cmp %rax, %rax; jne 1f; sysretq; 1: iretq
     ground = Terrain(
-        image(code), CODE, SLOTS, frozenset(), None, frozenset(), frozenset(), "off", False, 64
+        image(code), CODE, SLOTS, "rsp", frozenset(), None, frozenset(), frozenset(), "off", False, 64
     )  # fmt: skip
     runner = Runner(ground, start(), ())
     plain = runner.run(start())

@@ -56,6 +56,7 @@ class Instruction:
     changes_if: bool = False
     is_sti: bool = False
     is_gs: bool = False
+    is_push: bool = False
     target: int | None = None
     register: int = 0
     answers: tuple[int, ...] = ()
@@ -117,6 +118,7 @@ def classify(
         changes_if=opcode.code in ((0xFA,), (0xFB,), (0x9D,), (0x0F, 0x01)) or opcode.writes_base,
         is_sti=opcode.code == (0xFB,),
         is_gs=0x65 in opcode.prefixes,
+        is_push=_is_push(opcode),
         ways=_ways(address, opcode),
     )
 
@@ -178,6 +180,12 @@ def _ways(address: int, opcode: Opcode) -> tuple[int, ...]:
         return ()
     following = address + opcode.start + width
     return following, following + int.from_bytes(opcode.rest[:width], "little", signed=True) & (1 << 64) - 1
+
+
+def _is_push(opcode: Opcode) -> bool:
+    one = opcode.code[0]
+    pushes = 0x50 <= one <= 0x57 or one in (0x68, 0x6A, 0x9C, 0xE8)
+    return pushes or (opcode.code == (0xFF,) and opcode.group in (2, 6))
 
 
 def _moves_stack(opcode: Opcode, rex: int) -> bool:

@@ -70,7 +70,7 @@ def take_apart(contract: Contract, seed: Seed, la57: bool) -> Given:
         values[Key("msr", f"msr {number:#x}", number)] = value
     flat = contract.ss_descriptor.value != "any"
     values[Key("ss", "ss_flat")] = 1 if flat else 0
-    for word in _grid(request.memory, slots.values()):
+    for word in _grid(_writable(seed.image, request.memory), slots.values()):
         key = _word_key(word, names)
         values[key] = word.value
         roles[key] = names.get(word.address, "")
@@ -82,8 +82,8 @@ def take_apart(contract: Contract, seed: Seed, la57: bool) -> Given:
             values[key] = given.get(name, _ENTROPY * (number * len(SCRATCH) + index + 1) & _MASK64)
         flags = 2 if effect.rflags is None else effect.rflags
         values[Key("return-flags", "rflags", call=number)] = flags
-        known = {word.address for word in _grid(effect.memory, slots.values())}
-        words = [*_grid(effect.memory, slots.values())]
+        words = _grid(_writable(seed.image, effect.memory), slots.values())
+        known = {word.address for word in words}
         words += [
             MemoryWord(address, values.get(_word_key(MemoryWord(address, 0, 8), names), 0), 8)
             for address in slots.values()
@@ -101,6 +101,7 @@ def take_apart(contract: Contract, seed: Seed, la57: bool) -> Given:
         image=seed.image,
         entry=request.entry,
         slots=tuple(sorted(slots.values())),
+        base_register=contract.base_register,
         unfollowed=request.havoc_calls,
         followed=seed.followed,
         no_return=frozenset(contract.no_return),
@@ -117,6 +118,16 @@ def take_apart(contract: Contract, seed: Seed, la57: bool) -> Given:
 def _word_key(word: MemoryWord, names: Mapping[int, str], call: int = -1) -> Key:
     name = f"frame.{names[word.address]}" if word.address in names else f"[{word.address:#x}]"
     return Key("word" if call < 0 else "return-word", name, word.address, call, word.size)
+
+
+def _writable(image: Image, words: Iterable[MemoryWord]) -> list[MemoryWord]:
+    """Without those in sections that are not writable: there the image says what is read."""
+
+    def fixed(address: int) -> bool:
+        section = image.section_at(address & _MASK64)
+        return section is not None and not section.writable
+
+    return [word for word in words if not (fixed(word.address) or fixed(word.address + word.size - 1))]
 
 
 def _grid(words: Iterable[MemoryWord], slots: Iterable[int]) -> list[MemoryWord]:

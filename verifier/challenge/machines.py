@@ -86,14 +86,15 @@ class End:
 class Terrain:
     """What stays the same over all machines of one seed.
 
-    ``slots`` are the addresses of the frame's slots, in ascending order. ``unfollowed`` are calls and jumps whose
-    target is not executed, ``followed`` those that are in a linked image. ``interrupts`` is what the contract says of
-    IF behind a call, ``ss_arbitrary`` that a call may leave any SS.
+    ``slots`` are the addresses of the frame's slots, in ascending order; ``base_register`` points near them at the
+    entry. ``unfollowed`` are calls and jumps whose target is not executed, ``followed`` those that are in a linked
+    image. ``interrupts`` is what the contract says of IF behind a call, ``ss_arbitrary`` that a call may leave any SS.
     """
 
     image: Image
     entry: int
     slots: tuple[int, ...]
+    base_register: str
     unfollowed: frozenset[int]
     followed: frozenset[int] | None
     no_return: frozenset[str]

@@ -30,6 +30,8 @@ _MASK64 = (1 << 64) - 1
 _ALL_GPRS = tuple(NUMBER[name] for name in GPRS)
 _RSP, _RIP = x86_const.UC_X86_REG_RSP, x86_const.UC_X86_REG_RIP
 _GS_BASE = 0xC0000101
+_FRAME_STACK = 0x4000
+"""RSP is on the frame's stack if it is so near to where the frame is."""
 
 
 class Runner:
@@ -52,7 +54,8 @@ class Runner:
         self._la57 = bool(base.cr4 >> 12 & 1)
         self._end = End("limit", "", 0)
         self._moving = self._flagging = False
-        self._rsp = 0
+        self._rsp = self._home = 0
+        self._top = -1
         self._fault = ""
         self._force: tuple[int, int] | None = None
         self._stopped: Instruction | None = None
@@ -154,6 +157,8 @@ class Runner:
         end.msrs, end.cr3, end.ss_flat = dict(start.msrs), start.cr3, start.ss_flat
         self._rsp = start.registers["rsp"]
         end.moves = [(0, self._rsp)]
+        self._home, self._top = start.registers[self._terrain.base_register], -1
+        self._release(self._rsp, False)
         end.enabled = [(0, bool(start.rflags & IF))]
         end.bases = [(0, start.gs_base)]
         self._moving = self._flagging = False
@@ -287,7 +292,7 @@ class Runner:
         for name, value in used:
             uc.reg_write(NUMBER[name], value)
         words = given.memory if given is not None and memory else ()
-        released = self._rsp >= self._lowest + 8 or bool(end.kept)
+        released = self._top >= self._lowest + 8
         for word in words:
             if released:
                 self._overwrite(word.address, word.size)
@@ -360,6 +365,8 @@ class Runner:
             self._moving = False
             rsp = int(uc.reg_read(_RSP))
             if rsp != self._rsp:
+                pushed = bool(end.trace) and rsp < self._rsp and self._plans[end.trace[-1]].is_push
+                self._release(rsp, pushed)
                 self._rsp = rsp
                 end.moves.append((index, rsp))
         if self._flagging:
@@ -408,13 +415,21 @@ class Runner:
 
     def _overwrite(self, address: int, size: int) -> None:
         """The slot rule: a slot that RSP has moved above keeps what it held when it is written over."""
-        kept = self._end.kept
         for slot in self._terrain.slots:
-            if address < slot + 8 and slot < address + size:
-                if self._rsp >= slot + 8:
-                    kept.setdefault(slot, self._memory.load(slot, 8))
-                else:
-                    kept.pop(slot, None)
+            if address < slot + 8 <= self._top and slot < address + size:
+                self._end.kept.setdefault(slot, self._memory.load(slot, 8))
+
+    def _release(self, rsp: int, pushed: bool) -> None:
+        """Follow how far RSP has moved up on the frame's stack; what it leaves by a push stays left behind."""
+        if min(rsp - self._home & _MASK64, self._home - rsp & _MASK64) >= _FRAME_STACK:
+            return  # it is on another stack
+        if rsp > self._top:
+            self._top = rsp
+        elif not pushed:
+            self._top = rsp
+            for slot in self._terrain.slots:
+                if slot + 8 > rsp:
+                    self._end.kept.pop(slot, None)
 
     def _on_exception(self, uc: Any, number: int, _: object) -> None:
         self._fault = self._fault or f"exception {number}"

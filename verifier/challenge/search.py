@@ -20,6 +20,7 @@ from verifier.contract import Contract
 from verifier.model import FRAME_WORDS, GPRS, Change, Config
 from verifier.outcomes import ExitView
 from verifier.replay import CallEffect, ReplayRequest, replay
+from verifier.replay.memory import StopError
 
 _CORPUS = 64
 _LEARNED = 48
@@ -316,7 +317,10 @@ def search(
         now = bool(one.request.cr4 >> 12 & 1)
         for la57 in (now,) if one.paged else (False, True):
             if any((config[1] == "la57") == la57 for config in judged):
-                hunts.append(_Hunt(subject, one, la57, judged, tally, source, paths))
+                try:
+                    hunts.append(_Hunt(subject, one, la57, judged, tally, source, paths))
+                except StopError as stop:
+                    tally.reasons[f"a seed that is no machine: {stop}"] += 1
     try:
         while hunts and tally.frames < count:
             for hunt in hunts:
