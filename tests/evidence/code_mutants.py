@@ -180,7 +180,7 @@ def _of_node(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> I
                 yield change(ast.Constant(value ^ 1 << value.bit_length() // 2), "bit flipped")
         case ast.Constant(value=str() as value) if _is_name(value) and isinstance(parent, _DECIDES):
             yield change(ast.Constant(f"{value}?"), "word")
-        case ast.Call() if len(node.args) >= 2 and not any(isinstance(one, ast.Starred) for one in node.args[:2]):
+        case ast.Call() if _ordered(node):
             swapped = [node.args[1], node.args[0], *node.args[2:]]
             yield change(ast.Call(node.func, swapped, node.keywords), "arguments swapped")
         case ast.IfExp():
@@ -202,6 +202,16 @@ def _of_node(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> I
 
 _DECIDES = (ast.Compare, ast.Tuple, ast.Set, ast.MatchValue, ast.Subscript, ast.Dict, ast.Call)
 """A word in these decides something; elsewhere it may be a text."""
+
+
+_SYMMETRIC = frozenset({"add", "eq", "land", "lor", "max", "min"})
+"""Functions to which the order of arguments means nothing."""
+
+
+def _ordered(node: ast.Call) -> bool:
+    if isinstance(node.func, ast.Name) and node.func.id in _SYMMETRIC:
+        return False
+    return len(node.args) >= 2 and not any(isinstance(one, ast.Starred) for one in node.args[:2])
 
 
 def _is_name(value: str) -> bool:

@@ -36,9 +36,9 @@ from code_mutants import CodeMutant, mutants, mutated
 from mutant_ground import ROOT, TRUSTED, Ground, ground, path_of
 
 COUNT, SEED = 1200, 1
-SECONDS = 90.0
+SECONDS = 180.0
 """Wall time of one mutant."""
-DEPTH = 60
+DEPTH = 200
 """So many of the samples that execute the line are asked, the quick ones first."""
 MEMORY = 6 << 30
 """Address space of one mutant in bytes."""
