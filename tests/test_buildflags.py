@@ -310,6 +310,7 @@ def test_hostile_flags_are_never_passed_on(words: list[str]) -> None:
         ["-S"],
         ["-fpreprocessed"],
         ["-fdirectives-only"],
+        ["-fpch-preprocess"],
         ["--sysroot=/x"],
         ["-isysroot", "/x"],
         ["-Wa,--32"],

@@ -90,10 +90,12 @@ def test_misspelt_key(key: str, meant: str) -> None:
         ("# CONTRACT: a\n# CONTRACT: b\n", "header-duplicate-key"),
         ("# ENTRY:\n", "header-empty-value"),
         ("# ARGS: 'x\n", "header-bad-args"),
+        ("# ARGS: -DX=1\n" * 1000, "header-too-long"),
+        (f"# ENTRY: {'x' * 5000}\n", "header-too-long"),
     ],
 )
 def test_malformed_header(text: str, code: str) -> None:
-    """A duplicate key, an empty value and unbalanced quotes are usage errors of one line."""
+    """A duplicate key, an empty value, unbalanced quotes and endless words are usage errors of one line."""
     with pytest.raises(UserError) as caught:
         parse_header(text, "a.S")
     assert (caught.value.code, caught.value.exit_code) == (code, 2)

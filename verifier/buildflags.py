@@ -193,7 +193,9 @@ def _from_cmd(record: Path, source: Path, told: Path | None) -> Build:
     if directory is None:
         relative = next((path for path in (*flags.paths, flags.source) if not path.startswith("/")), None)
         if relative is not None:
-            text = f"{where}: {printable(relative)!r} is relative to a build directory that the record does not name"
+            text = (
+                f"{where}: {printable(relative)[:200]!r} is relative to a build directory that the record does not name"
+            )
             raise UserError("build-flags", f"{text}; name it with -p", 2)
         directory = home
     return _checked(flags, directory, where, real)
@@ -241,7 +243,7 @@ def _checked(flags: CompilerFlags, directory: Path, where: str, real: Path) -> B
     """The build, if its input is the source and its directory exists."""
     compiled = directory / flags.source
     if not _same(compiled, real):
-        text = f"{where}: compiles {printable(str(compiled))!r}, which is another file"
+        text = f"{where}: compiles {printable(str(compiled))[:2000]!r}, which is another file"
         raise UserError(
             "build-flags", f"{text} than {printable(str(real))!r}; build again, or name the build with -p", 2
         )
@@ -267,4 +269,4 @@ def _nearest(source: Path, files: Iterable[str]) -> str:
 
 
 def _cannot(where: str, what: str) -> NoReturn:
-    raise UserError("build-flags", f"{where}: {what}; verify the object file instead", 2)
+    raise UserError("build-flags", f"{where}: {what[:2000]}; verify the object file instead", 2)

@@ -78,7 +78,7 @@ _DROPPED_WITH_VALUE = ("-o", "-MF", "-MT", "-MQ", "-L", "-l", "--param", "-Xlink
 _TAKEN = re.compile(
     r"-nostdinc|-undef|-traditional(-cpp)?|-ansi|-std=[\w+:.-]+|-O[\w]*|-pthread|-no-pie|-pie|-m64"
     r"|-m(?!16|32|x32|iamcu|sse2avx)[a-z0-9][\w.-]*(=[\w.,:+-]+)?"
-    r"|-f(?!preprocessed|directives-only)[A-Za-z][A-Za-z0-9-]*(=\d+(,\d+)*)?"
+    r"|-f(?!preprocessed|directives-only|(?:no-)?pch)[A-Za-z][A-Za-z0-9-]*(=\d+(,\d+)*)?"
     r"|-f(cf-protection|sanitize|sanitize-coverage|stack-protector|trivial-auto-var-init|zero-call-used-regs|visibility"
     r"|tls-model|strict-flex-arrays|excess-precision|fp-contract|lto|randomize-layout-seed|basic-block-sections)=[\w,-]+"
     r"|-f(macro|file)-prefix-map=.*|--target=x86_64[\w.-]*",
@@ -114,7 +114,7 @@ def read_command(words: Sequence[str], where: str) -> CompilerFlags:
         del rest[0]
     if not rest or _GCC.fullmatch(rest[0].rpartition("/")[2]) is None:
         shown = rest[0] if rest else "(nothing)"
-        _fail(where, f"{shown!r} is no compiler that is known (gcc, clang, cc)")
+        _fail(where, f"{shown[:99]!r} is no compiler that is known (gcc, clang, cc)")
     reader = _Reader(where, rest[0])
     reader.read(iter(rest[1:]))
     return reader.result()
@@ -181,9 +181,9 @@ class _Reader:
 
     def _language(self, name: str) -> None:
         if name not in ("assembler", "assembler-with-cpp"):
-            _fail(self.where, f"the flag -x {name} makes the source something else than assembly")
+            _fail(self.where, f"the flag -x {name[:99]!r} makes the source something else than assembly")
         if self.sources:
-            _fail(self.where, f"the flag -x {name} behind the source does not apply to it; move it to the front")
+            _fail(self.where, f"the flag -x {name[:99]!r} behind the source does not apply to it; move it to the front")
         self.preprocess = name == "assembler-with-cpp"
 
     def _for_preprocessor(self, words: Iterator[str], whole: str) -> None:
@@ -191,7 +191,7 @@ class _Reader:
             if word in ("-MD", "-MMD", "-MF", "-MT", "-MQ"):
                 next(words, None)
             elif word not in ("-MP", "-MG") and not self._take_valued(word, words):
-                _fail(self.where, f"the flag {whole!r} is not known to leave the code as it is")
+                _fail(self.where, f"the flag {whole[:99]!r} is not known to leave the code as it is")
 
     def _for_assembler(self, words: Iterator[str]) -> None:
         for word in words:
@@ -202,12 +202,12 @@ class _Reader:
             elif word == "--defsym":
                 symbol = _value(words, "-Wa,--defsym", self.where)
                 if re.fullmatch(r"[A-Za-z_.$][\w.$]*=[+-]?\w+", symbol, re.ASCII) is None:
-                    _fail(self.where, f"the flag -Wa,--defsym has the value {symbol!r}")
+                    _fail(self.where, f"the flag -Wa,--defsym has the value {symbol[:99]!r}")
                 self.assembler += [word, symbol]
             elif _ASSEMBLER_TAKEN.fullmatch(word):
                 self.assembler.append(word)
             elif not _ASSEMBLER_DROPPED.fullmatch(word):
-                _fail(self.where, f"the flag -Wa,{word!s} is not known to leave the code as it is")
+                _fail(self.where, f"the flag {'-Wa,' + word[:99]!r} is not known to leave the code as it is")
 
     def result(self) -> CompilerFlags:
         if not self.compiles or len(self.sources) != 1:

@@ -46,6 +46,7 @@ KEYS: tuple[str, ...] = ("CONTRACT", "ENTRY", "EXPECT", "ARGS", "ORIGIN")
 _KEY_LINE = re.compile(r"(?:#|//)[ \t]*([A-Z][A-Z0-9_-]*)[ \t]*:[ \t]*(.*)")
 _CONTINUATION = re.compile(r"(?:#|//)(?:[ ]{2,}|[ ]*\t\s*)(\S.*)")
 _SPDX = re.compile(r"(?:#|//|/\*)\s*SPDX-License-Identifier:")
+_LONGEST = 4096
 _NEAR = 0.75  # difflib ratio from which an unknown key counts as a misspelling
 
 
@@ -90,7 +91,9 @@ def parse_header(text: str, path: str = "<source>") -> SourceHeader:
     """Read the header of a source text; ``path`` is for messages.
 
     Raises UserError (exit code 2): ``header-unknown-key`` for a misspelt key,
-    ``header-duplicate-key``, ``header-empty-value`` and ``header-bad-args``.
+    ``header-duplicate-key``, ``header-empty-value``, ``header-bad-args`` and
+    ``header-too-long`` (4096 characters for one key, ORIGIN excepted: the
+    words may come back in a message).
     """
     values: dict[str, list[str]] = {}
     for number, key, value in _header_lines(text, path):
@@ -105,6 +108,9 @@ def parse_header(text: str, path: str = "<source>") -> SourceHeader:
         if key == "ARGS":
             _split(value, where)
         values.setdefault(key, []).append(value)
+        if key != "ORIGIN" and sum(map(len, values[key])) > _LONGEST:
+            text = f"{where}: {key}: more than {_LONGEST} characters; use the command line"
+            raise UserError("header-too-long", text, 2)
     return SourceHeader(
         contract=_only(values, "CONTRACT"),
         entries=tuple(name for value in values.get("ENTRY", ()) for name in re.split(r"[,\s]+", value) if name),
