@@ -54,6 +54,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"evidence", "inputs"}),
     frozenset({"judge"}),
     frozenset({"pipeline"}),
+    frozenset({"console"}),
+    frozenset({"commands"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )

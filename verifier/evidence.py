@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from verifier.certificate.files import certify
+from verifier.certificate.files import write as write_certificates
 from verifier.challenge import Divergence, Result, challenge, seeds_of
 from verifier.clauses import Clause
 from verifier.counterexample import Setting
 from verifier.crosscheck import Check, Limits, check, parse_solvers, require
 from verifier.lift.explore import Leaf
 from verifier.model import (
+    Certificates,
     Config,
     CrossCheck,
     Disagreement,
@@ -67,7 +70,7 @@ def wanted(path: str, sha256: str, chosen: Options) -> Wanted:
     """What the options ask for. Raises UserError for a solver that is not known or not installed (exit code 2)."""
     if chosen.cross_check:
         require(parse_solvers(",".join(chosen.cross_check)))
-    texts = bool(chosen.cross_check or chosen.emit_smt2)
+    texts = bool(chosen.cross_check or chosen.emit_smt2 or chosen.certificate)
     return Wanted(path, sha256, chosen.profile or "", chosen.challenge, texts)
 
 
@@ -90,13 +93,19 @@ def watched(want: Wanted, solver: Solver) -> Solver:
 
 
 def of_entry(
-    want: Wanted, setting: Setting, start: Entrance, leaves: Sequence[Leaf], solver: Solver
+    want: Wanted,
+    setting: Setting,
+    start: Entrance,
+    leaves: Sequence[Leaf],
+    problems: Sequence[Reason],
+    solver: Solver,
 ) -> Iterable[Obligation]:
-    """The obligations of an exploration: that its paths cover everything, and what cut them short."""
+    """The obligations of an exploration: that its paths cover everything, if they do, and what cut them short."""
     if not isinstance(solver, Recorder):
         return
     about = _about(want, setting, start)
-    yield cover_obligation(about, setting.entry, leaves)
+    if not {reason.code for reason in problems} & {"cover-gap", "solver-unknown"}:
+        yield cover_obligation(about, setting.entry, leaves)
     yield from refuted_obligations(about, setting.entry, solver.refuted)
 
 
@@ -218,3 +227,22 @@ def written(obligations: Sequence[Obligation], directory: str | None, notes: Ite
     if directory is not None:
         lines = assumption_notes(notes)
         write(obligations, directory, {one.about.path: lines for one in obligations})
+
+
+def certified(
+    obligations: Sequence[Obligation], directory: str | None, deadline: float | None, progress: Progress
+) -> Certificates | None:
+    """Write a checked proof for each obligation that has one, if that was asked for.
+
+    Raises UserError("certificate", exit code 2). What has none stays as it is: the proof of the solver.
+    """
+    if directory is None:
+        return None
+    found = certify(
+        obligations,
+        deadline=deadline,
+        progress=lambda done, of: progress.stage("looking for a certificate", done + 1, of),
+    )
+    write_certificates(found, directory)
+    missing = tuple(f"{one.obligation.id}: {one.note}" for one in found if one.note)
+    return Certificates(len(found), len(found) - len(missing), missing)

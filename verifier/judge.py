@@ -207,7 +207,7 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
                 whole.evidence.searches.append(search)
                 whole.disagreements += search.divergences
             whole.clock.lap("challenge")
-    whole.evidence.obligations += of_entry(task.wanted, setting, start, found.leaves, watching)
+    whole.evidence.obligations += of_entry(task.wanted, setting, start, found.leaves, problems, watching)
     if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
         whole.reasons.append(_nothing_reached(task, start, explorer))
     whole.places |= explorer.executed.keys()

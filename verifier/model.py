@@ -579,6 +579,15 @@ class CrossCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificates:
+    """Of ``asked`` obligations that nothing satisfies, ``covered`` have a proof that the checker accepts."""
+
+    asked: int
+    covered: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InputFile:
     """A file that was read, and its hash."""
 
@@ -595,7 +604,8 @@ class FileReport:
     and never enter JSON. ``container`` says what the code was unpacked from,
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
     ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
-    unless something is violated. ``searches`` and ``cross_checks`` are evidence that was asked for.
+    unless something is violated. ``searches``, ``cross_checks`` and ``certificates`` are evidence that
+    was asked for.
     """
 
     input: InputFile
@@ -616,3 +626,4 @@ class FileReport:
     disagreements: tuple[Disagreement, ...] = ()
     searches: tuple[Search, ...] = ()
     cross_checks: tuple[CrossCheck, ...] = ()
+    certificates: Certificates | None = None

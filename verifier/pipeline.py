@@ -12,7 +12,7 @@ from verifier import __version__
 from verifier.assemble import assembler_versions
 from verifier.assumptions import collect
 from verifier.contract import Contract, load_contract
-from verifier.evidence import cross_checked, doubted, wanted, written
+from verifier.evidence import certified, cross_checked, doubted, wanted, written
 from verifier.inputs import Input, Loaded, prepare, read
 from verifier.judge import Clock, Judgement, Task, judge_job, unreached
 from verifier.lift.explore import Bounds
@@ -111,6 +111,7 @@ def examine(
     assumptions = _assumptions(tuple(contracts.values()) or (contract,), whole.used)
     obligations = whole.evidence.obligations
     written(obligations, chosen.emit_smt2, [(one.id, one.text, one.source) for one in assumptions])
+    certificates = certified(obligations, chosen.certificate, deadline, progress)
     asked = cross_checked(obligations, chosen.cross_check, deadline, progress)
     whole.reasons += asked.reasons
     whole.sites = [doubted(site, asked.doubted) for site in whole.sites]
@@ -136,6 +137,7 @@ def examine(
         disagreements=tuple(whole.disagreements),
         searches=tuple(whole.evidence.searches),
         cross_checks=asked.summary,
+        certificates=certificates,
     )
 
 

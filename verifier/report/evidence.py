@@ -16,6 +16,11 @@ def lines(report: FileReport, verbose: bool) -> Iterator[str]:
         if one.opposed:
             said += f" and says the opposite of {one.opposed}"
         yield clean(f"Cross-check: {said}")
+    if report.certificates is not None:
+        found = report.certificates
+        asked = counted(found.asked, "obligation")
+        yield f"Certificates: {found.covered} of {asked} have a proof that the checker accepts"
+        yield from (clean(f"  none: {text}") for text in found.missing if verbose)
     for search in report.searches:
         yield from (clean(line) for line in _search(search, verbose))
 

@@ -73,6 +73,16 @@ def document(reports: Sequence[FileReport]) -> Json:
         "reasons": [reason for report in reports for reason in _reasons(report)],
         "evidence": {
             "cross_checks": [_cross_check(one, report.input.path) for report in reports for one in report.cross_checks],
+            "certificates": [
+                {
+                    "input": report.input.path,
+                    "asked": report.certificates.asked,
+                    "covered": report.certificates.covered,
+                    "missing": list(report.certificates.missing),
+                }
+                for report in reports
+                if report.certificates is not None
+            ],
             "searches": [_search(one, report.input.path) for report in reports for one in report.searches],
         },
         "disagreements": [

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The sub-commands: ``verify-exit explain``, ``replay`` and ``check-certificate``. Each imports what it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from verifier.console import PIPE_WIDTH, Parser, width, write_out
+from verifier.model import UserError
+from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
+from verifier.report.words import clean
+
+
+def explain(words: Sequence[str]) -> int:
+    """``verify-exit explain``: what a clause, a reason or an exit code means."""
+    from verifier.clauses import CLAUSES, IRET_CLAUSES
+    from verifier.explain import explain as explained
+
+    parser = Parser(
+        prog="verify-exit explain",
+        description="What a clause, a reason or an exit code means; without ID: a list of all.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="for example canonical, gpr.rax, no-sysret or 3")
+    parsed = parser.parse_args(words)
+    columns = min(width(sys.stdout), PIPE_WIDTH)
+    return write_out(explained(parsed.ids, tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES))), max(columns, 40)))
+
+
+def replay(words: Sequence[str]) -> int:
+    """``verify-exit replay``: the runs of a report once more."""
+    from verifier.replays import REPORT_BYTES, cases, run, shown
+
+    parser = Parser(
+        prog="verify-exit replay",
+        description="Run the counterexamples and witnesses of a JSON report again on the emulator, from the report "
+        "alone: neither the file nor the lifter nor the solver takes part.",
+        epilog="Exit codes: 0 every run ended as recorded, 70 one did not, 4 not a report.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("reports", nargs="+", metavar="REPORT", help="what --format json wrote; - is standard input")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-v", "--verbose", action="store_true", help="both outcomes of every run")
+    volume.add_argument("-q", "--quiet", action="store_true", help="only runs that did not end as recorded")
+    parsed = parser.parse_args(words)
+    codes, lines, confirmed = [], [], 0
+    for name in parsed.reports:
+        for case in cases(_report_bytes(name, REPORT_BYTES), name):
+            outcome = run(case)
+            codes.append(INTERNAL if outcome.problem else PROVED)
+            confirmed += not outcome.problem
+            if outcome.problem or not parsed.quiet:
+                lines.append(shown(outcome, parsed.verbose))
+    lines.append(f"{confirmed} of {len(codes)} runs ended as recorded")
+    return worst_code((write_out("\n".join(lines) + "\n"), *codes))
+
+
+def check_certificate(words: Sequence[str]) -> int:
+    """``verify-exit check-certificate``: the proofs that --certificate wrote."""
+    from verifier.certificate.files import check_directory
+
+    parser = Parser(
+        prog="verify-exit check-certificate",
+        description="Check the certificates that --certificate wrote: from the SMT-LIB text to clauses, and each step "
+        "of the refutation. Nothing else of the directory is believed.",
+        epilog="Exit codes: 0 every proof is there and accepted, 3 one is missing or rejected, 4 no certificates.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("directories", nargs="+", metavar="DIR")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only what is not accepted")
+    parsed = parser.parse_args(words)
+    found = [(name, one) for name in parsed.directories for one in check_directory(name)]
+    lines = [
+        f"{clean(name)}/{one.file}: {'accepted' if one.accepted else f'NOT accepted: {clean(one.note)}'}"
+        for name, one in found
+        if not (one.accepted and parsed.quiet)
+    ]
+    accepted = sum(one.accepted for _, one in found)
+    lines.append(f"{accepted} of {len(found)} certificates accepted")
+    return worst_code((write_out("\n".join(lines) + "\n"), PROVED if accepted == len(found) > 0 else INCONCLUSIVE))
+
+
+def _report_bytes(name: str, limit: int) -> bytes:
+    """A report's bytes. Raises UserError("bad-report" | "input-not-found")."""
+    if name == "-":
+        data = sys.stdin.buffer.read(limit + 1)
+    else:
+        must_exist(name)
+        try:
+            with Path(name).open("rb") as stream:
+                data = stream.read(limit + 1)
+        except OSError as error:
+            raise UserError("bad-report", f"{name}: cannot be read: {error.strerror or error}") from None
+    if len(data) > limit:
+        raise UserError("bad-report", f"{name}: larger than {limit >> 20} MiB")
+    return data
+
+
+def must_exist(path: str) -> None:
+    """Raise UserError("input-not-found" | "input-invalid") with the nearest name that would do."""
+    given = Path(path)
+    if given.is_dir():
+        raise UserError("input-invalid", f"{path}: this is a directory; name the files to verify")
+    if given.exists():
+        return
+    try:
+        siblings = sorted(sibling.name for sibling in given.parent.iterdir())
+    except OSError:
+        siblings = []
+    near = get_close_matches(given.name, siblings, 1)
+    command = [] if "/" in path else get_close_matches(path, COMMANDS, 1)
+    hint = ""
+    if command and not near:
+        hint = f"; did you mean the command 'verify-exit {command[0]}'?"
+    elif near:
+        hint = f"; did you mean {str(given.with_name(near[0]))!r}?"
+    raise UserError("input-not-found", f"{path}: no such file{hint}")
+
+
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "check-certificate": check_certificate,
+    "explain": explain,
+    "replay": replay,
+}
+"""Name and function of each; the function takes the words behind the name and gives the exit status."""
