@@ -176,3 +176,25 @@ def test_header_cannot_take_evidence_away() -> None:
     told = Options(challenge=7, cross_check=("cvc5",), emit_smt2="d", allow_include=("x",))
     found = resolve(told, Options())
     assert (found.challenge, found.cross_check, found.emit_smt2, found.allow_include) == (7, ("cvc5",), "d", ("x",))
+
+
+def test_certificates_are_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--certificate leaves a proof of every proved obligation, which check-certificate accepts."""
+    directory = tmp_path / "proofs"
+    assert main([str(PROVED), "--certificate", str(directory)]) == 0
+    assert "Certificates: 36 of 36 obligations have a proof that the checker accepts" in capsys.readouterr().out
+    assert main(["check-certificate", "-q", str(directory)]) == 0
+    assert capsys.readouterr().out == "36 of 36 certificates accepted\n"
+    canonical = next(directory.glob("*-canonical-all.proof"))
+    canonical.write_text("", encoding="ascii")
+    assert main(["check-certificate", "-q", str(directory)]) == 3
+    out = capsys.readouterr().out
+    assert f"{canonical.stem}.smt2: NOT accepted" in out
+    assert out.endswith("35 of 36 certificates accepted\n")
+
+
+def test_check_certificate_refuses_other_directories(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A directory without certificates is an input error, not a pass."""
+    assert main(["check-certificate", str(tmp_path)]) == 4
+    assert main(["check-certificate", str(tmp_path / "none")]) == 4
+    capsys.readouterr()
