@@ -144,8 +144,14 @@ def _skipped(tree: ast.Module) -> set[int]:
             case ast.ClassDef():
                 for decorator in node.decorator_list:
                     skip(decorator)
-            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Subscript(value=ast.Name(id="Literal")):
                 skip(node)
+            case ast.Call(func=ast.Name(id="Clause"), args=args, keywords=keywords):
+                for text in [*args[1:6], *(word for word in keywords if word.arg in _TEXTS)]:
+                    skip(text)
+            case ast.Call(func=ast.Name(id="Instruction"), args=[name, _, manual, *_]):
+                skip(name)
+                skip(manual)
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if name.endswith(
                 "_MANUAL"
             ):
@@ -199,6 +205,9 @@ def _of_node(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> I
     if isinstance(node, ast.stmt) and field in ("body", "orelse") and _removable(node):
         yield change(ast.Pass(), "statement removed")
 
+
+_TEXTS = ("tier", "title", "meaning", "why", "bug", "failure", "vendors")
+"""Fields of a clause that people read."""
 
 _DECIDES = (ast.Compare, ast.Tuple, ast.Set, ast.MatchValue, ast.Subscript, ast.Dict, ast.Call)
 """A word in these decides something; elsewhere it may be a text."""

@@ -76,11 +76,11 @@ def change(module: str, text: str) -> CodeMutant:
 
 
 def test_runner_tells_what_a_sample_notices() -> None:
-    """A SWAPGS that forgets a base is killed by a proved sample; another name of it changes no verdict."""
+    """A SWAPGS that forgets a base is killed by a proved sample; a prefix that the sample does not have changes none."""
     wrong = change("isa.swapgs", "statement removed: machine.put('gs_base', inactive)")
-    harmless = change("isa.swapgs", "word: 'swapgs' -> 'swapgs?'")
+    harmless = change("isa.swapgs", "constant: 243 -> 244")
     name = "canonical-sign-extend.S"
-    lines = {"isa.swapgs": frozenset({wrong.line})}
+    lines = {"isa.swapgs": frozenset({wrong.line, harmless.line})}
     known = [Ground(name, 0.1, {}, lines)]
     assert [one.name for one in covering(wrong, known)] == [name]
     assert [one.name for one in covering(harmless, known)] == [name]

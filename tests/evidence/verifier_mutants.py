@@ -25,6 +25,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -38,8 +39,8 @@ from mutant_ground import ROOT, TRUSTED, Ground, ground, path_of
 COUNT, SEED = 1200, 1
 SECONDS = 180.0
 """Wall time of one mutant."""
-DEPTH = 200
-"""So many of the samples that execute the line are asked, the quick ones first."""
+DEPTH = 60
+"""So many of the samples that execute the line are asked."""
 MEMORY = 6 << 30
 """Address space of one mutant in bytes."""
 
@@ -131,16 +132,17 @@ def _run(mutant: CodeMutant, asked: Sequence[Ground], tests: Sequence[str], answ
     answer.send(("survived" if asked else "unreached", ""))
 
 
-def covering(mutant: CodeMutant, known: Sequence[Ground]) -> list[Ground]:
-    """The samples that execute what a mutant changes, in the order in which they are asked."""
+def covering(mutant: CodeMutant, known: Sequence[Ground], depth: int = DEPTH) -> list[Ground]:
+    """The samples that execute what a mutant changes, in the order in which they are asked: of each family one."""
     wanted = range(mutant.first, mutant.last + 1)
-    found = [
-        one
-        for one in known
-        if (not mutant.first and one.lines[mutant.module]) or not one.lines[mutant.module].isdisjoint(wanted)
-    ]
-    found.sort(key=lambda one: (one.name not in FIRST, one.seconds))
-    return found[:DEPTH]
+    families: dict[str, list[Ground]] = defaultdict(list)
+    for one in sorted(known, key=lambda one: one.seconds):
+        lines = one.lines[mutant.module]
+        if not lines.isdisjoint(wanted) or (lines and not mutant.first):
+            family = "" if one.name in FIRST else one.name.split("-", maxsplit=1)[0]
+            families[family].append(one)
+    turns = zip_longest(*(families[name] for name in sorted(families)))
+    return [one for turn in turns for one in turn if one is not None][:depth]
 
 
 def checks_for(module: str) -> tuple[str, ...]:
@@ -148,7 +150,9 @@ def checks_for(module: str) -> tuple[str, ...]:
     return TESTS.get(module, TESTS.get(module.split(".", maxsplit=1)[0], ()))
 
 
-def judged(todo: Sequence[CodeMutant], known: Sequence[Ground], jobs: int, quick: bool) -> Iterator[Result]:
+def judged(
+    todo: Sequence[CodeMutant], known: Sequence[Ground], jobs: int, quick: bool, depth: int = DEPTH
+) -> Iterator[Result]:
     """The mutants' results, as they come. The libraries are imported; the verifier is not."""
     import capstone  # noqa: F401
     import claripy  # noqa: F401
@@ -166,7 +170,7 @@ def judged(todo: Sequence[CodeMutant], known: Sequence[Ground], jobs: int, quick
             mutant = waiting.pop()
             ours, theirs = context.Pipe(duplex=False)
             tests = () if quick else checks_for(mutant.module)
-            process = context.Process(target=_run, args=(mutant, covering(mutant, known), tests, theirs))
+            process = context.Process(target=_run, args=(mutant, covering(mutant, known, depth), tests, theirs))
             process.start()
             theirs.close()
             running[ours] = mutant, process, time.monotonic() + SECONDS
@@ -239,6 +243,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=SEED)
     options.add_argument("--only", nargs="*", default=[], help="modules, without 'verifier.'; isa. for all of isa")
     options.add_argument("--samples", nargs="*", default=[""], help="beginnings of the samples to use")
+    options.add_argument("--depth", type=int, default=DEPTH, help="samples for each mutant")
     options.add_argument("--quick", action="store_true", help="samples only, no tests")
     options.add_argument("--log", type=Path, help="results go here as they come; a later run goes on from it")
     options.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
@@ -259,7 +264,7 @@ def main() -> int:
     results = _logged(chosen.log, every)
     done = {result.mutant for result in results}
     todo = [one for one in every if one not in done]
-    fresh = judged(todo, known, chosen.jobs, chosen.quick)
+    fresh = judged(todo, known, chosen.jobs, chosen.quick, chosen.depth)
     for result in track(fresh, "mutants", len(todo), console=Console(stderr=True)):
         results.append(result)
         if chosen.log is not None:
