@@ -131,6 +131,8 @@ def _skipped(tree: ast.Module) -> set[int]:
 
     for node in ast.walk(tree):
         match node:
+            case ast.AnnAssign(target=ast.Name(id=name)) if name.endswith("_MANUAL"):
+                skip(node)
             case ast.Raise() | ast.Import() | ast.ImportFrom() | ast.JoinedStr() | ast.Assert():
                 skip(node)
             case ast.Expr(value=ast.Constant()):
@@ -152,10 +154,6 @@ def _skipped(tree: ast.Module) -> set[int]:
             case ast.Call(func=ast.Name(id="Instruction"), args=[name, _, manual, *_]):
                 skip(name)
                 skip(manual)
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)) if name.endswith(
-                "_MANUAL"
-            ):
-                skip(node)
     return found
 
 

@@ -76,7 +76,7 @@ def change(module: str, text: str) -> CodeMutant:
 
 
 def test_runner_tells_what_a_sample_notices() -> None:
-    """A SWAPGS that forgets a base is killed by a proved sample; a prefix that the sample does not have changes none."""
+    """A SWAPGS that forgets a base is killed by a proved sample; a prefix that it does not have changes nothing."""
     wrong = change("isa.swapgs", "statement removed: machine.put('gs_base', inactive)")
     harmless = change("isa.swapgs", "constant: 243 -> 244")
     name = "canonical-sign-extend.S"
