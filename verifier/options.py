@@ -21,6 +21,8 @@ PROFILES: tuple[str, ...] = ("seed", "safety", "equivalence")
 
 DEFAULT_CONTRACT = "linux"
 DEFAULT_PROFILE = "equivalence"
+DEFAULT_TIMEOUT = 600.0
+"""Seconds for a file: the input may be hostile, and a run that nobody bounds must end as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def resolve(told: Options, header: Options) -> Options:
         configs=told.configs or header.configs or ALL_CONFIGS,
         include_dirs=header.include_dirs + told.include_dirs,
         defines=header.defines + told.defines,
-        timeout=header.timeout if told.timeout is None else told.timeout,
+        timeout=next((one for one in (told.timeout, header.timeout) if one is not None), DEFAULT_TIMEOUT),
         rlimit=header.rlimit if told.rlimit is None else told.rlimit,
         frame=told.frame or header.frame,
         check_iret=told.check_iret or header.check_iret,
@@ -102,8 +104,7 @@ def command(path: str, options: Options) -> str:
     if options.configs is not None:
         for flag, index in (("--vendor", 0), ("--paging", 1)):
             chosen = {config[index] for config in options.configs}
-            if len(chosen) == 1:
-                words += [flag, *chosen]
+            words += [flag, *chosen] if len(chosen) == 1 else [flag, "both"]
     for flag, value in (("-p", options.build), ("--symbols", options.symbols)):
         if value is not None:
             words += [flag, value]
@@ -157,8 +158,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--check-iret", action="store_true", help="judge the IRET exits too: NT, the frame's CPL, GS and CR3"
     )
-    what.add_argument("--vendor", choices=("intel", "amd"), help="only this CPU vendor (default: both)")
-    what.add_argument("--paging", choices=("la48", "la57"), help="only this linear-address width (default: both)")
+    what.add_argument(
+        "--vendor", choices=("intel", "amd", "both"), help="this CPU vendor (default: what the header says, else both)"
+    )
+    what.add_argument(
+        "--paging",
+        choices=("la48", "la57", "both"),
+        help="this linear-address width (default: what the header says, else both)",
+    )
     what.add_argument(
         "--symbols",
         metavar="FILE",
@@ -179,7 +186,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]", help="define a macro"
     )
     limits = parser.add_argument_group("limits (reaching one makes the verdict inconclusive)")
-    limits.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="wall-clock limit for each file")
+    limits.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help=f"wall-clock limit for each file (default: {DEFAULT_TIMEOUT:g})",
+    )
     limits.add_argument(
         "--rlimit",
         type=_positive,
@@ -224,7 +236,7 @@ def from_namespace(parsed: argparse.Namespace) -> Options:
         configs = tuple(
             (vendor, paging)
             for vendor, paging in ALL_CONFIGS
-            if parsed.vendor in (None, vendor) and parsed.paging in (None, paging)
+            if parsed.vendor in (None, "both", vendor) and parsed.paging in (None, "both", paging)
         )
     return Options(
         entries=tuple(parsed.entry),

@@ -13,6 +13,7 @@ from verifier.assemble import assembler_versions
 from verifier.assumptions import collect
 from verifier.contract import Contract, load_contract
 from verifier.evidence import certified, cross_checked, doubted, wanted, written
+from verifier.headerrules import confined
 from verifier.inputs import Input, Loaded, prepare, read
 from verifier.judge import Clock, Judgement, Task, judge_job, unreached
 from verifier.lift.explore import Bounds
@@ -38,7 +39,7 @@ def verify(path: Path, options: Options, progress: Progress = SILENT) -> FileRep
     given = read(path)
     header = given.header
     from_header = with_header(from_words(header.args, str(path)), header.entries, header.contract)
-    chosen = resolve(options, from_header)
+    chosen = resolve(options, confined(from_header, path))
     if chosen.contract is None:
         raise Defect("resolve() fills these in")
     contract = load_contract(chosen.contract, path.parent if options.contract is None else None)

@@ -100,7 +100,7 @@ def _witness(setting: Setting, paths: list[Path], answers: SiteAnswers, differ: 
             return None, None, [Reason("replay-refused", text, "start behind what the emulator cannot run", where)]
         differ.append(Disagreement(where, "", config, said.problems, inputs, said.lifted, said.emulated))
         return None, None, [Reason("replay-disagrees", text, "report this", where)]
-    text = "every machine that takes this exit rests on an approximation"
+    text = "no machine that takes this exit was found within the limits that rests on no approximation"
     return None, None, [Reason("approximation", text, "see the other reasons", where)]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -120,8 +121,8 @@ def sysret_sites(image: Image) -> tuple[Decoded, ...]:
             if decoded.kind == "exit" and decoded.mnemonic in _EXITS:
                 found[address] = decoded
             behind = address + max(decoded.size, 1)
-            crossed = [stop for stop in stops if address < stop < behind]
-            address = crossed[0] if crossed else behind
+            index = bisect_right(stops, address)
+            address = stops[index] if index < len(stops) and stops[index] < behind else behind
     return tuple(found[address] for address in sorted(found))
 
 
@@ -132,11 +133,12 @@ def entrances(image: Image, names: tuple[str, ...]) -> tuple[Entrance, ...]:
     """
     if names:
         return tuple(_named(image, name) for name in names)
-    candidates = [symbol for symbol in image.symbols if symbol.is_global and _reaches_exit(image, symbol)]
+    leading = _leading_to_exits(image)
+    candidates = [symbol for symbol in leading if symbol.is_global]
     if len(candidates) == 1:
         return (Entrance(candidates[0].address, candidates[0].name),)
     if not candidates:
-        shown = ", ".join(symbol.name for symbol in image.symbols if _reaches_exit(image, symbol))
+        shown = ", ".join(symbol.name for symbol in leading)
         hint = f"; symbols from which an exit is reached: {shown}" if shown else ""
         raise UserError(
             "entry-ambiguous",
@@ -171,9 +173,9 @@ def _named(image: Image, name: str) -> Entrance:
     return Entrance(address, name)
 
 
-def _reaches_exit(image: Image, symbol: Symbol) -> bool:
-    if symbol.section is None or not image.code_at(symbol.address, 1):
-        return False
+def _leading_to_exits(image: Image) -> tuple[Symbol, ...]:
+    """The symbols from which the static graph leads to an exit: one graph for all, walked back from the exits."""
+    starts = [symbol for symbol in image.symbols if symbol.section is not None and image.code_at(symbol.address, 1)]
     seen: dict[int, Decoded] = {}
 
     def look(place: int) -> Decoded:
@@ -181,5 +183,7 @@ def _reaches_exit(image: Image, symbol: Symbol) -> bool:
             seen[place] = decode(image.code_at(place), address_of(place))
         return seen[place]
 
-    Order(image, image.places(symbol.address), look)
-    return any(decoded.kind == "exit" for decoded in seen.values())
+    places = {symbol: image.places(symbol.address) for symbol in starts}
+    order = Order(image, tuple(dict.fromkeys(place for found in places.values() for place in found)), look)
+    reached = order.reaching({place for place, decoded in seen.items() if decoded.kind == "exit"})
+    return tuple(symbol for symbol in starts if reached.intersection(places[symbol]))

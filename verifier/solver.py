@@ -18,6 +18,11 @@ import z3
 
 from verifier.terms import Term, Truth, as_truth, decided
 
+MEMORY = 1536
+"""So many MiB z3 may use; it gives up near that. (Its other limit, memory_max_size, ends the process.)"""
+
+z3.set_param("memory_high_watermark_mb", MEMORY)
+
 QUICK = 1000000
 """z3 resource units that the incremental solver may spend on a query before a solver of its own gets it.
 
@@ -58,6 +63,8 @@ class Solver:
 
     def __init__(self, assumptions: Iterable[Truth], budget: Budget = Budget()) -> None:
         self._budget = budget
+        self._told = float("inf")
+        self._broken = False
         self._solver = z3.Solver()
         self._solver.set("rlimit", QUICK if not budget.rlimit else min(QUICK, budget.rlimit))
         self.statistics = Statistics()
@@ -65,17 +72,31 @@ class Solver:
 
     def assume(self, *truths: Truth) -> None:
         """Add assumptions for every later query."""
-        for truth in truths:
-            self._solver.add(to_z3(truth))
+        with self._survived():
+            for truth in truths:
+                self._solver.add(to_z3(truth))
 
     @contextmanager
     def scope(self) -> Iterator[None]:
         """Assumptions made inside end with the block."""
-        self._solver.push()
+        pushed = False
+        with self._survived():
+            self._solver.push()
+            pushed = True
         try:
             yield
         finally:
-            self._solver.pop()
+            with self._survived():
+                if pushed:
+                    self._solver.pop()
+
+    @contextmanager
+    def _survived(self) -> Iterator[None]:
+        """Whatever z3 raises, out of memory above all, makes this and every later answer unknown."""
+        try:
+            yield
+        except z3.Z3Exception:
+            self._broken = True
 
     def dropping(self, truths: Sequence[Truth]) -> tuple[int, ...]:
         """Indices of truths that stay when each that is not needed for a contradiction is dropped, last first.
@@ -83,31 +104,58 @@ class Solver:
         Under the assumptions all of them together must be contradictory;
         otherwise all stay. The result does not depend on which core z3 finds.
         """
+        kept = list(range(len(truths)))
+        with self._survived():
+            kept = self._dropping(truths, kept)
+        return tuple(kept)
+
+    def _dropping(self, truths: Sequence[Truth], kept: list[int]) -> list[int]:
         names = [z3.Bool(f"!{index}") for index in range(len(truths))]
         with self.scope():
             self._solver.set("rlimit", self._budget.rlimit)
             for name, truth in zip(names, truths, strict=True):
                 self._solver.add(z3.Implies(name, to_z3(truth)))
-            kept = list(range(len(truths)))
             core = self._core(names)
             if core is None:
-                return tuple(kept)
+                self._solver.set("rlimit", QUICK)
+                return kept
             for index in reversed(range(len(truths))):
                 rest = [other for other in kept if other != index]
                 smaller = core if index not in core else self._core([names[other] for other in rest])
                 if smaller is not None:
                     kept, core = rest, smaller
             self._solver.set("rlimit", QUICK)
-            return tuple(kept)
+            return kept
 
     def _core(self, names: Sequence[Any]) -> frozenset[int] | None:
         self.statistics.queries += 1
-        if self._late() or self._solver.check(*names) != z3.unsat:
+        if self._late():
+            return None
+        self._hurry()
+        if self._solver.check(*names) != z3.unsat:
             return None
         return frozenset(int(str(name)[1:]) for name in self._solver.unsat_core())
 
     def _late(self) -> bool:
+        if self._broken:
+            return True
         return self._budget.deadline is not None and time.monotonic() > self._budget.deadline
+
+    def _left(self) -> float:
+        """Milliseconds to the deadline."""
+        if self._budget.deadline is None:
+            return float("inf")
+        return max(1.0, 1000 * (self._budget.deadline - time.monotonic()))
+
+    def _hurry(self) -> None:
+        """Tell z3 how much time there is, each time that it is half of what it was.
+
+        Its resource count does not bound the time that it needs to make clauses of a query.
+        """
+        left = self._left()
+        if left < self._told / 2:
+            self._told = left
+            self._solver.set("timeout", int(left))
 
     def check(self, *truths: Truth) -> Answer:
         """Whether all of the truths can hold together under the assumptions."""
@@ -127,25 +175,28 @@ class Solver:
         if self._late():
             return "unknown", None
         self.statistics.queries += 1
-        self._solver.push()
-        try:
+        self._hurry()
+        found: tuple[Answer, Model | None] = "unknown", None
+        with self._survived(), self.scope():
             for truth in truths:
                 if decided(truth) is not True:
                     self._solver.add(to_z3(truth))
             answer = self._solver.check()
             if answer == z3.sat:
-                return "sat", Model(self._solver.model()) if wanted else None
-            if answer == z3.unsat:
-                return "unsat", None
-            return self._alone(wanted)
-        finally:
-            self._solver.pop()
+                found = "sat", Model(self._solver.model()) if wanted else None
+            elif answer == z3.unsat:
+                found = "unsat", None
+            else:
+                found = self._alone(wanted)
+        self.statistics.unknown += found[0] == "unknown"
+        return ("unknown", None) if self._broken else found
 
     def _alone(self, wanted: bool) -> tuple[Answer, Model | None]:
         """The query that is now on the stack, in a solver of its own, which may simplify it as a whole."""
         solver = z3.SolverFor("QF_BV")
-        if self._budget.milliseconds:
-            solver.set("timeout", self._budget.milliseconds)
+        bound = min(self._left(), self._budget.milliseconds or float("inf"))
+        if bound < float("inf"):
+            solver.set("timeout", int(bound))
         if self._budget.rlimit:
             solver.set("rlimit", self._budget.rlimit)
         solver.add(*self._solver.assertions())
@@ -154,7 +205,6 @@ class Solver:
             return "sat", Model(solver.model()) if wanted else None
         if answer == z3.unsat:
             return "unsat", None
-        self.statistics.unknown += 1
         return "unknown", None
 
 
