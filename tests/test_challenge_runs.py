@@ -159,6 +159,8 @@ def test_slot_keeps_what_it_held_when_the_stack_pointer_left_it() -> None:
     assert run("58" + "48c74424f805000000" + SYSRETQ).kept == {SLOTS[0]: SLOTS[0] & 0xFF}  # pop; movq $5, -8(%rsp)
     assert run(pop_push + SYSRETQ).kept == {SLOTS[0]: SLOTS[0] & 0xFF}
     assert run(pop_push + "48c7042405000000" + SYSRETQ).kept == {SLOTS[0]: SLOTS[0] & 0xFF}  # still scratch space
+    both = {slot: slot & 0xFF for slot in SLOTS}
+    assert run("5858" + "5050" + "5858" + SYSRETQ).kept == both  # pop, pop; push, push; pop, pop
     # pop; sub $8, %rsp; movq $5, (%rsp): lowered by arithmetic, it is part of the frame again.
     assert run("584883ec0848c7042405000000" + SYSRETQ).kept == {}
 

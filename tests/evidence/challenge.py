@@ -4,7 +4,7 @@
 python tests/evidence/challenge.py [--count N] [--jobs J] [--seed S] [--write]
 
 ``--count`` frames (10^6 if nothing is said) are spread over the exits with proved clauses. How strong the search is
-shows on the others: how many violated clauses it finds by itself, with a fifth as many frames for each exit.
+shows on the others: how many violated clauses it finds by itself, with 2000 frames for each exit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from verifier.model import UserError
 COUNT = 1_000_000
 SITES = 500
 """About so many exits have proved clauses."""
-STRENGTH = 5
+STRENGTH = 2000
+"""Frames for each exit with violated clauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Outcome:
     missed: tuple[str, ...]
 
 
-def attempt(name: str, frames: int, seed: int) -> Outcome:
+def attempt(name: str, frames: int, seed: int, strength: int = STRENGTH) -> Outcome:
     """Challenge every exit of one sample."""
     ran = compared = proofs = silent = 0
     ends: Counter[str] = Counter()
@@ -76,7 +77,7 @@ def attempt(name: str, frames: int, seed: int) -> Outcome:
                 for one in result.divergences
             ]
         if case.violated:
-            result = case.run(case.violated, frames // STRENGTH, seed)
+            result = case.run(case.violated, strength, seed)
             here = {(one.clause, one.config) for one in result.divergences}
             for config, clauses in case.violated.items():
                 for clause in clauses:

@@ -365,8 +365,8 @@ class Runner:
             self._moving = False
             rsp = int(uc.reg_read(_RSP))
             if rsp != self._rsp:
-                pushed = bool(end.trace) and rsp < self._rsp and self._plans[end.trace[-1]].is_push
-                self._release(rsp, pushed)
+                pushed = bool(end.trace) and self._plans[end.trace[-1]].is_push
+                self._release(rsp, rsp < self._rsp and not pushed)
                 self._rsp = rsp
                 end.moves.append((index, rsp))
         if self._flagging:
@@ -419,13 +419,13 @@ class Runner:
             if address < slot + 8 <= self._top and slot < address + size:
                 self._end.kept.setdefault(slot, self._memory.load(slot, 8))
 
-    def _release(self, rsp: int, pushed: bool) -> None:
-        """Follow how far RSP has moved up on the frame's stack; what it leaves by a push stays left behind."""
+    def _release(self, rsp: int, lowered: bool) -> None:
+        """Follow how far RSP has moved up on the frame's stack; lowered by other than a push it takes slots back."""
         if min(rsp - self._home & _MASK64, self._home - rsp & _MASK64) >= _FRAME_STACK:
             return  # it is on another stack
         if rsp > self._top:
             self._top = rsp
-        elif not pushed:
+        elif lowered:
             self._top = rsp
             for slot in self._terrain.slots:
                 if slot + 8 > rsp:
