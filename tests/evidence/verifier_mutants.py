@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Mutants of the verifier's trusted code: small changes, each run against the samples that execute the line.
 
-python tests/evidence/verifier_mutants.py [--count N] [--jobs J] [--seed S] [--only MODULE …] [--log FILE] [--write]
+python tests/evidence/verifier_mutants.py [--count N] [--jobs J] [--seed S] [--only MODULE …] [--log FILE]
 
 A mutant is *killed* if a sample is not judged as it promises, or a test of the module fails; *stopped* if it runs
 out of time; *unreached* if no sample executes the line and no test notices; else it *survives*. What is known of
@@ -41,14 +41,17 @@ SECONDS = 180.0
 """Wall time of one mutant."""
 DEPTH = 60
 """So many of the samples that execute the line are asked."""
-MEMORY = 6 << 30
+EARLY = 12
+"""So many of these come in front of the module's tests."""
+MEMORY = 32 << 30
 """Address space of one mutant in bytes."""
 
 FIRST = ("canonical-sign-extend.S", "linux-2015-opportunistic.S", "call-before-checks.S", "memory-per-cpu-store.S")
 """Those that notice most are asked first."""
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "isa": ("tests/test_isa_reads.py", "tests/test_replay.py"),
+    "isa": ("tests/test_isa_reads.py", "tests/evidence/test_isa_semantics.py", "tests/test_replay.py"),
+    "outcomes": ("tests/evidence/test_isa_semantics.py",),
     "lift.flags": ("tests/evidence/test_conformance_slice.py",),
     "lift.corrections": ("tests/evidence/test_conformance_slice.py",),
     "lift.operations": ("tests/evidence/test_conformance_slice.py",),
@@ -58,7 +61,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "prove": ("tests/test_judge.py",),
     "obligations": ("tests/test_judge.py",),
     "solver": ("tests/test_judge.py",),
-    "terms": ("tests/test_isa_reads.py",),
+    "terms": ("tests/test_isa_reads.py", "tests/evidence/test_isa_semantics.py"),
 }
 """Tests of a module, or of the package in front of the dot, that a mutant which no sample noticed is given to."""
 
@@ -97,39 +100,56 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _run(mutant: CodeMutant, asked: Sequence[Ground], tests: Sequence[str], answer: Connection) -> None:
-    """In a process of its own: import the verifier with the change, and ask the samples, then the tests."""
+    """In a process of its own: import the verifier with the change (none if its number is negative), and ask."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
     sys.path[1:1] = [str(ROOT), str(ROOT / "tests")]
-    path = path_of(mutant.module)
-    tree = mutated(path.read_text(encoding="utf-8"), mutant.number)
-    changed = compile(tree, str(path), "exec", dont_inherit=True)
     for name in [one for one in sys.modules if one in ("watch", "test_samples") or f"{one}.".startswith("verifier.")]:
         del sys.modules[name]
-    sys.meta_path.insert(0, _Changed(f"verifier.{mutant.module}", path, changed))
+    if mutant.number >= 0:
+        path = path_of(mutant.module)
+        tree = mutated(path.read_text(encoding="utf-8"), mutant.number)
+        changed = compile(tree, str(path), "exec", dont_inherit=True)
+        sys.meta_path.insert(0, _Changed(f"verifier.{mutant.module}", path, changed))
     try:
-        from watch import assembled_once, guard
+        import watch  # noqa: F401 - the change may keep the verifier from being imported
 
-        for one in asked:
-            with assembled_once(dict(one.objects)):
-                found = guard(one.name)
-            if found is not None:
-                answer.send(("killed", f"{one.name} ({found})"))
-                return
-        if tests:
-            import pytest
-
-            os.chdir(ROOT)
-            if pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]) != 0:
-                answer.send(("killed", " ".join(tests)))
+        # A few samples, the module's own tests, and then the other samples: what notices soonest comes first.
+        for part in (asked[:EARLY], None, asked[EARLY:]):
+            by = _failing(tests) if part is None else _red(part)
+            if by:
+                answer.send(("killed", by))
                 return
     except BaseException as error:
         answer.send(("killed", f"import ({type(error).__name__})"))
         return
     answer.send(("survived" if asked else "unreached", ""))
+
+
+def _red(asked: Sequence[Ground]) -> str:
+    """The first sample that is not judged as it promises, or nothing."""
+    from watch import assembled_once, guard
+
+    for one in asked:
+        with assembled_once(dict(one.objects)):
+            found = guard(one.name)
+        if found is not None:
+            return f"{one.name} ({found})"
+    return ""
+
+
+def _failing(tests: Sequence[str]) -> str:
+    """These tests if one of them fails, or nothing."""
+    if not tests:
+        return ""
+    import pytest
+
+    os.chdir(ROOT)
+    failed = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]) != 0
+    return " ".join(tests) if failed else ""
 
 
 def covering(mutant: CodeMutant, known: Sequence[Ground], depth: int = DEPTH) -> list[Ground]:
@@ -225,14 +245,25 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def _logged(log: Path | None, wanted: Sequence[CodeMutant]) -> list[Result]:
-    """The results of an earlier run that are about mutants of this one."""
+def unsound(modules: Sequence[str], jobs: int) -> list[str]:
+    """Tests that fail without a change: they would notice everything."""
+    sets = {checks_for(module): module for module in modules if checks_for(module)}
+    plain = [CodeMutant(module, -1, 0, 0, 0, "none", "") for module in sets.values()]
+    return [result.by for result in judged(plain, (), jobs, quick=False) if result.outcome != "unreached"]
+
+
+def _logged(log: Path | None, wanted: Sequence[CodeMutant], again: bool) -> list[Result]:
+    """The results of an earlier run that are about mutants of this one; ``again``: only of what was noticed."""
     if log is None or not log.exists():
         return []
     asked = set(wanted)
     rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     found = {CodeMutant(**mutant): (outcome, by) for mutant, outcome, by in rows}
-    return [Result(mutant, *rest) for mutant, rest in found.items() if mutant in asked]
+    return [
+        Result(mutant, *rest)
+        for mutant, rest in found.items()
+        if mutant in asked and not (again and rest[0] != "killed")
+    ]
 
 
 def main() -> int:
@@ -246,6 +277,7 @@ def main() -> int:
     options.add_argument("--depth", type=int, default=DEPTH, help="samples for each mutant")
     options.add_argument("--quick", action="store_true", help="samples only, no tests")
     options.add_argument("--log", type=Path, help="results go here as they come; a later run goes on from it")
+    options.add_argument("--again", action="store_true", help="ask those once more that the log has as not killed")
     options.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
     chosen = options.parse_args()
     names = [
@@ -258,10 +290,15 @@ def main() -> int:
         drawn = random.Random(chosen.seed).sample(every, chosen.count)  # noqa: S311 - reproducible, not secret
         every = sorted(drawn, key=lambda one: (one.module, one.number))
 
+    wrong = [] if chosen.quick else unsound(modules, chosen.jobs)
+    if wrong:
+        print(f"these fail without a change: {'; '.join(wrong)}")
+        return 1
+
     from rich.console import Console
     from rich.progress import track
 
-    results = _logged(chosen.log, every)
+    results = _logged(chosen.log, every, chosen.again)
     done = {result.mutant for result in results}
     todo = [one for one in every if one not in done]
     fresh = judged(todo, known, chosen.jobs, chosen.quick, chosen.depth)
