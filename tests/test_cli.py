@@ -355,11 +355,13 @@ def test_options_reach_the_engine(engine: Engine) -> None:
     [
         (["--paging", "la57"], (("intel", "la57"), ("amd", "la57"))),
         (["--vendor", "intel", "--paging", "la48"], (("intel", "la48"),)),
+        (["--vendor", "both"], ALL_CONFIGS),
+        (["--vendor", "amd", "--paging", "both"], (("amd", "la48"), ("amd", "la57"))),
         ([], None),
     ],
 )
 def test_vendor_and_paging_select_configurations(words: list[str], configs: tuple[tuple[str, str], ...] | None) -> None:
-    """Each selector narrows one dimension; none is "not told"."""
+    """Each selector narrows one dimension, "both" stands against what a header says, none is "not told"."""
     assert from_words(words, "x.S:1").configs == configs
 
 
@@ -369,7 +371,7 @@ def test_header_values_yield_to_the_command_line() -> None:
     assert resolve(Options(profile="safety", defines=("B",)), header) == Options(
         ("start",), "mine", "safety", ALL_CONFIGS, (), ("A", "B"), 9.0, None
     )
-    assert resolve(Options(), Options()) == Options((), "linux", "equivalence", ALL_CONFIGS)
+    assert resolve(Options(), Options()) == Options((), "linux", "equivalence", ALL_CONFIGS, timeout=600.0)
     assert resolve(Options(entries=("e",), contract="c"), header).entries == ("e",)
 
 

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import BASE, image, instructions, starts
 
+import verifier.sites
+from verifier.lift.decode import Decoded
 from verifier.model import Choice, PatchSite, Symbol, UserError
-from verifier.sites import LARGE, exit_sites
+from verifier.sites import LARGE, entrances, exit_sites
 
 FILLER = b"\x48\x89\xe7\x31\xf6" * (LARGE // 5 + 1)
 EXITS = (b"\x48\x0f\x07", b"\x0f\x07", b"\x0f\x35", b"\x48\x0f\x35", b"\xf3\x48\x0f\x07", b"\x48\xf3\x0f\x07")
@@ -72,3 +76,27 @@ def test_too_many_opcodes_are_an_error(pattern: str) -> None:
         exit_sites(image(bytes.fromhex(pattern) * LARGE))
     assert caught.value.code == "too-many-exits"
     assert caught.value.exit_code == 4
+
+
+def test_symbols_share_the_code_that_they_lead_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many symbols before one exit each instruction is decoded once, and all of them are listed."""
+    decoded = 0
+    real = verifier.sites.decode
+
+    def counting(code: bytes, address: int) -> Decoded:
+        nonlocal decoded
+        decoded += 1
+        return real(code, address)
+
+    made = image(b"\x90" * 500 + b"\x48\x0f\x07" + b"\xf4")
+    symbols = tuple(Symbol(f"at{offset}", BASE + offset, 0, True, True, made.sections[0].name) for offset in range(501))
+    behind = Symbol("behind", BASE + 503, 0, True, True, made.sections[0].name)
+    made = replace(made, symbols=(*symbols, behind))
+    monkeypatch.setattr(verifier.sites, "decode", counting)
+    with pytest.raises(UserError) as caught:
+        entrances(made, ())
+    assert caught.value.code == "entry-ambiguous"
+    assert "at0, " in caught.value.message
+    assert "at500;" in caught.value.message
+    assert "behind" not in caught.value.message
+    assert decoded <= 503
