@@ -75,7 +75,7 @@ class End:
     kept: dict[int, int] = field(default_factory=dict)
     effects: list[tuple[int, CallEffect]] = field(default_factory=list)
     calls: list[tuple[int, int]] = field(default_factory=list)
-    """(index, GS base) at each call that was not followed."""
+    """(index, GS base) at each call that was not followed, and each exception whose handler goes on."""
     bases: list[tuple[int, int]] = field(default_factory=list)
     """(index, GS base from that instruction's start on)."""
     unknown: set[int] = field(default_factory=set)

@@ -205,7 +205,7 @@ def window_start(subject: Subject, end: End) -> int | None:
     """
     rsp = end.moves[-1][1]
     if not subject.contract.has_reference:
-        return 1 if len(end.moves) == 1 else None
+        return 1 if all(_distance(rsp, one) < _NEAR for _, one in end.moves) else None
     first = next((index for index, (_, one) in enumerate(end.moves) if _distance(rsp, one) < _NEAR), 0)
     kernel, user = end.moves[:first], end.moves[first:]
     if not kernel or any(_distance(rsp, one) < _APART for _, one in kernel):

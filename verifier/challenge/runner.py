@@ -304,11 +304,12 @@ class Runner:
             new = old & ~flags | wanted & flags
             if memory:
                 new = self._interrupts(new & ~DF, wanted)
-                end.calls.append((len(end.trace) - 1, int(uc.msr_read(_GS_BASE))))
             uc.reg_write(RFLAGS, new)
             end.enabled.append((len(end.trace), bool(new & IF)))
             if memory and self._terrain.ss_arbitrary:
                 end.ss_flat = wanted >> 1 & 1
+        if memory:
+            end.calls.append((len(end.trace) - 1, int(uc.msr_read(_GS_BASE))))
         end.effects.append((plan.address, CallEffect(used, words, new)))
 
     def _interrupts(self, flags: int, wanted: int) -> int:
