@@ -74,7 +74,7 @@ SYSRETQ = "480f07"
         ("48c7c1fffffffff3a4", "limit", "64 instructions"),  # mov $-1, %rcx; rep movsb
         ("ffe0", "left", "elsewhere"),  # jmp *%rax
         ("31c9f7f1", "fault", "exception 0"),  # xor %ecx, %ecx; div %ecx
-        ("0f20c0", "not-comparable", "CR0, CR2 and the debug registers are not part of the state"),
+        ("0f21c0", "not-comparable", "CR0, CR2 and the debug registers are not part of the state"),
         ("b91b0000000f32", "not-comparable", "RDMSR of an MSR that is not part of the state"),
     ],
 )
@@ -108,6 +108,12 @@ def test_runs_do_not_see_each_other() -> None:
     runner.close()
     assert (again.registers, again.cr3, again.gs_base) == (first.registers, first.cr3, first.gs_base)
     assert value(again, "rbx") == 9
+
+
+def test_cr0_is_the_same_twice() -> None:
+    """A control register that nothing writes reads as anything, but each time as the same."""
+    end = run("0f20c0" + "0f20c3" + "0f20d1" + SYSRETQ)  # mov %cr0, %rax; mov %cr0, %rbx; mov %cr2, %rcx
+    assert value(end, "rax") == value(end, "rbx") not in (0, value(end, "rcx"))
 
 
 def test_segment_bases_and_shadow() -> None:

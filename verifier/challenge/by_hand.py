@@ -54,6 +54,10 @@ def execute(uc: Any, start: Start, end: End, plan: Instruction) -> str:
             # The clause compares what was written, bit 63 included; reading gives it as 0 (SDM vol. 2B, MOV to CR).
             end.cr3 = _get(uc, plan.register)
             uc.reg_write(CR3, end.cr3 & ~(1 << 63))
+        case Action.FROM_CR:
+            # Nothing here writes them: one value in the whole run, which says nothing about any of their bits.
+            known = random.Random(start.entropy ^ plan.opcode.modrm & 0x38)  # noqa: S311
+            _set(uc, plan.register, known.getrandbits(64))
         case Action.TO_SS:
             end.ss_flat = int(_get(uc, plan.register) & 0xFFFC != 0)
         case Action.ANSWER:

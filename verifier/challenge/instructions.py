@@ -30,6 +30,7 @@ class Action(Enum):
     WRMSR = "WRMSR"
     RDMSR = "RDMSR"
     TO_CR3 = "MOV to CR3"
+    FROM_CR = "MOV from CR0, CR2 or CR8"
     TO_SS = "MOV to SS"
     ANSWER = "CPUID, RDTSC, RDTSCP, RDPID"
     RDSSP = "RDSSP"
@@ -132,6 +133,8 @@ def _special(address: int, opcode: Opcode, rex_b: int, wide: bool) -> Instructio
             return Instruction(address, Action.WRMSR, opcode, "wrmsr", start)
         case (0x0F, 0x32), _:
             return Instruction(address, Action.RDMSR, opcode, "rdmsr", start)
+        case (0x0F, 0x20), 0 | 2:
+            return Instruction(address, Action.FROM_CR, opcode, "mov", start + 1, register=general)
         case (0x0F, 0x22), 3:
             return Instruction(address, Action.TO_CR3, opcode, "mov", start + 1, register=general)
         case (0x0F, 0x22), _:
