@@ -153,16 +153,23 @@ def _failing(tests: Sequence[str]) -> str:
 
 
 def covering(mutant: CodeMutant, known: Sequence[Ground], depth: int = DEPTH) -> list[Ground]:
-    """The samples that execute what a mutant changes, in the order in which they are asked: of each family one."""
+    """The samples that execute what a mutant changes, in the order in which they are asked.
+
+    In turn: the quick ones, of each family one, and those that execute most of the module.
+    """
     wanted = range(mutant.first, mutant.last + 1)
+    found = [
+        one
+        for one in sorted(known, key=lambda one: one.seconds)
+        if not one.lines[mutant.module].isdisjoint(wanted) or (not mutant.first and one.lines[mutant.module])
+    ]
     families: dict[str, list[Ground]] = defaultdict(list)
-    for one in sorted(known, key=lambda one: one.seconds):
-        lines = one.lines[mutant.module]
-        if not lines.isdisjoint(wanted) or (lines and not mutant.first):
-            family = "" if one.name in FIRST else one.name.split("-", maxsplit=1)[0]
-            families[family].append(one)
-    turns = zip_longest(*(families[name] for name in sorted(families)))
-    return [one for turn in turns for one in turn if one is not None][:depth]
+    for one in found:
+        families["" if one.name in FIRST else one.name.split("-", maxsplit=1)[0]].append(one)
+    by_family = [one for turn in zip_longest(*families.values()) for one in turn if one is not None]
+    by_lines = sorted(found, key=lambda one: -len(one.lines[mutant.module]))
+    both = {one.name: one for pair in zip(by_family, by_lines, strict=True) for one in pair}
+    return list(both.values())[:depth]
 
 
 def checks_for(module: str) -> tuple[str, ...]:
