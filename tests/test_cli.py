@@ -19,7 +19,8 @@ import pytest
 from report_samples import failed, inconclusive, proved, violated
 
 from verifier import __version__, cli
-from verifier.cli import main, use_color
+from verifier.cli import main
+from verifier.console import use_color
 from verifier.explain import explain
 from verifier.model import ALL_CONFIGS, FileReport, UserError
 from verifier.options import Options, command, from_words, resolve, with_header

@@ -13,11 +13,11 @@ import pytest
 import verifier.evidence
 from verifier.challenge import Result
 from verifier.cli import main
-from verifier.crosscheck import Check, check
+from verifier.crosscheck import Answer, Check, check
 from verifier.model import FileReport, Status, UserError
 from verifier.options import Options, from_words, resolve
 from verifier.pipeline import verify
-from verifier.prove import SiteAnswers
+from verifier.prove import SiteAnswers, prove_site
 from verifier.report import Style, render
 from verifier.report.verdict import check as check_report
 from verifier.report.verdict import exit_code
@@ -50,7 +50,7 @@ def test_evidence_leaves_a_right_verdict_alone(path: Path) -> None:
     assert "rip" in search.clauses
 
 
-def answering(subject: str, answer: str) -> Any:
+def answering(subject: str, answer: Answer) -> Any:
     """A cross-check in which cvc5 gives that answer to the obligations of a subject."""
 
     def changed(obligations: Any, solvers: Any, limits: Any, progress: Any) -> tuple[Check, ...]:
@@ -61,7 +61,7 @@ def answering(subject: str, answer: str) -> Any:
 
 
 @pytest.mark.parametrize(("answer", "word"), [("sat", "cvc5 says sat"), ("unknown", "cvc5 does not know")])
-def test_other_answer_takes_the_proof_away(monkeypatch: pytest.MonkeyPatch, answer: str, word: str) -> None:
+def test_other_answer_takes_the_proof_away(monkeypatch: pytest.MonkeyPatch, answer: Answer, word: str) -> None:
     """A solver that disagrees, or has no answer, makes that clause unknown and the run inconclusive."""
     monkeypatch.setattr(verifier.evidence, "check", answering("rip", answer))
     report = verify(PROVED, Options(cross_check=("cvc5",)))
@@ -109,7 +109,7 @@ def test_wrong_proof_is_found(monkeypatch: pytest.MonkeyPatch, evidence: Options
     """The search finds a machine for a clause that is falsely proved, and another solver refutes it."""
     import verifier.judge
 
-    monkeypatch.setattr(verifier.judge, "prove_site", lying_prover(verifier.judge.prove_site))
+    monkeypatch.setattr(verifier.judge, "prove_site", lying_prover(prove_site))
     report = verify(VIOLATED, evidence)
     check_report(report)
     if evidence.challenge:

@@ -7,6 +7,7 @@ where all are: the program must never be proved where the object is not, save on
 
 from __future__ import annotations
 
+import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from verifier.options import Options, resolve
 from verifier.pipeline import examine, verify
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-HEAD = f'# SPDX-License-Identifier: BSD-2-Clause\n#include "{SAMPLES}/exit.h"\n'
+HEAD = '# SPDX-License-Identifier: BSD-2-Clause\n#include "exit.h"\n'
 BASE = 0xFFFFFFFF81000000
 AMD: tuple[Config, ...] = (("amd", "la48"),)
 """One configuration, in which every clause can fail: only AMD's SYSRET keeps the attributes of SS."""
@@ -43,6 +44,7 @@ def judged(
 ) -> FileReport:
     """The report on a source whose image is changed before it is judged."""
     path = directory / "a.S"
+    shutil.copy(SAMPLES / "exit.h", path.parent)
     path.write_text(HEAD + text)
     options = Options(entries=(entry,), contract=contract, configs=configs)
     given, chosen, rules = read(path), resolve(options, Options()), load_contract(contract)
@@ -388,6 +390,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
     directory = tmp_path_factory.mktemp("linked")
 
     def run(text: str) -> bytes:
+        shutil.copy(SAMPLES / "exit.h", directory)
         (directory / "a.S").write_text(HEAD + text + '.section .rodata, "a"\n.quad 1\n')
         command = ["gcc", "-nostdlib", "-static", f"-Wl,-Ttext={BASE:#x},-z,noexecstack,--build-id=none,-e,0"]
         subprocess.run([*command, "-o", "vmlinux", "a.S"], cwd=directory, check=True)

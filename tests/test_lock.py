@@ -68,7 +68,8 @@ def wanted(lock: str) -> list[str]:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = data["project"]
     if lock == "requirements.lock":
-        return [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+        extras = project["optional-dependencies"].values()
+        return [*project["dependencies"], *(one for extra in extras for one in extra)]
     return [*data["build-system"]["requires"], *data["dependency-groups"]["build"]]
 
 

@@ -192,16 +192,18 @@ def broken(report: FileReport, directory: Path) -> list[bytes]:
     """Files that are no report, or hold a recording that is none."""
     good = json.loads(written(report, directory).read_text(encoding="utf-8"))
     found: list[bytes] = [b"", b"{}", b"[]", b"\xff", b"[" * 100_000, b'{"schema": "verify-exit/1"}']
-    for key, value in (
+    fields: tuple[tuple[str, Any], ...] = (
         ("clause", 3), ("code", {}), ("end", None), ("request", {"entry": "0x0"}), ("exit", []), ("more", 1),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for key, value in fields:
         one = json.loads(json.dumps(good))
         one["sites"][0]["replay"][key] = value
         found.append(json.dumps(one).encode())
-    for key, value in (
+    requests: tuple[tuple[str, Any], ...] = (
         ("entry", "zz"), ("entry", 5), ("max_instructions", "0xffffffff"), ("registers", [["rax"]]),
         ("memory", [{"address": "0x0", "value": "0x0", "size": "0xffffffff"}]), ("havoc_calls", "0x1"),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for key, value in requests:
         one = json.loads(json.dumps(good))
         one["sites"][0]["replay"]["request"][key] = value
         found.append(json.dumps(one).encode())

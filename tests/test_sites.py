@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams import BASE, image, instructions, starts
 
 import verifier.sites
-from verifier.lift.decode import Decoded
+from verifier.lift.decode import Decoded, decode
 from verifier.model import Choice, PatchSite, Symbol, UserError
 from verifier.sites import LARGE, entrances, exit_sites
 
@@ -81,7 +81,7 @@ def test_too_many_opcodes_are_an_error(pattern: str) -> None:
 def test_symbols_share_the_code_that_they_lead_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of very many symbols before one exit each instruction is decoded once, and all of them are listed."""
     decoded = 0
-    real = verifier.sites.decode
+    real = decode
 
     def counting(code: bytes, address: int) -> Decoded:
         nonlocal decoded

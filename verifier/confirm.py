@@ -201,7 +201,7 @@ def _lifted(trace: Trace, state: State, model: Model) -> EndState:
         registers=tuple((name, model.value(state.gprs[name])) for name in GPRS),
         gs_base=model.value(state.system["gs_base"]),
         kernel_gs_base=model.value(state.system["kernel_gs_base"]),
-        cr3=model.value(state.system["cr3"]) & (1 << 63) - 1,
+        cr3=model.value(state.system["cr3"]),
         interrupts=model.value(state.system["if"]),
         trace=tuple(executed),
         frame=tuple((name, model.value(state.memory.load(at, 8))) for name, at, _ in state.shared.frame_slots),

@@ -93,6 +93,7 @@ class Bytes:
 class EndState:
     """The machine before the exit instruction: what a prediction and a run are compared by.
 
+    ``cr3`` is the value last written, with bit 63, which does not read back.
     ``interrupts`` is RFLAGS.IF. ``trace`` has the addresses of the instructions executed, a
     repeated string instruction once; ``frame`` has the words of the frame table by name.
     """

@@ -52,7 +52,7 @@ def emulated_end(result: ReplayResult, slots: Iterable[str]) -> EndState:
         registers=result.registers,
         gs_base=result.gs_base,
         kernel_gs_base=result.kernel_gs_base,
-        cr3=result.cr3,
+        cr3=result.cr3_written,
         interrupts=result.rflags >> FLAG_POSITIONS["if"] & 1,
         trace=result.trace,
         frame=tuple((name, word.value) for name, word in zip(slots, result.memory, strict=True)),

@@ -87,7 +87,8 @@ def areas(data: bytes) -> list[tuple[int, int]]:
         name, kind, _, _, offset, size = struct.unpack_from("<IIQQQQ", data, sections + 64 * index)
         text = data[name_table + name : data.find(b"\0", name_table + name)]
         if kind != 8 and size:
-            found += [(offset, size)] * (3 if text in (b".debug_line", b".symtab", b".altinstructions", b".text") else 1)
+            often = text in (b".debug_line", b".symtab", b".altinstructions", b".text")
+            found += [(offset, size)] * (3 if often else 1)
     return found
 
 

@@ -16,25 +16,27 @@ from collections.abc import Mapping
 from verifier.outcomes import IRET_RFLAGS, Outcome
 from verifier.terms import Term, Truth, add, bits, canonical_under, land, lnot, lor, zext
 
-_SS = ("SDM vol. 2B, SYSEXIT, Operation: SS.Selector := CS.Selector + 8",)
-_RFLAGS = ("SDM vol. 2B, SYSEXIT, Operation: RFLAGS is not assigned; reserved bits and VM are 0 in 64-bit mode anyway",)
+_NEXT_SS = ("SDM vol. 2B, SYSEXIT, Operation: SS.Selector := CS.Selector + 8",)
+_KEPT_RFLAGS = (
+    "SDM vol. 2B, SYSEXIT, Operation: RFLAGS is not assigned; reserved bits and VM are 0 in 64-bit mode anyway",
+)
 _UD = "APM vol. 3, SYSEXIT, Exceptions: #UD in long mode"
 _NEVER = ("SDM vol. 2B, SYSEXIT: what it jumps to was checked before, or is a 32-bit address",)
 
 SYSEXITQ_MANUAL: Mapping[str, tuple[str, ...]] = {
     "rip": ("SDM vol. 2B, SYSEXIT, Operation: RIP := RDX",),
-    "rflags": _RFLAGS,
+    "rflags": _KEPT_RFLAGS,
     "cs": ("SDM vol. 2B, SYSEXIT, Operation: CS.Selector := IA32_SYSENTER_CS[15:0] + 32, then OR 3",),
-    "ss": _SS,
+    "ss": _NEXT_SS,
     "rsp": ("SDM vol. 2B, SYSEXIT, Operation: RSP := RCX",),
     "fault": ("SDM vol. 2B, SYSEXIT, 64-bit exceptions: #GP(0) if RCX or RDX is not canonical", _UD),
     "late_fault": _NEVER,
 }
 SYSEXITL_MANUAL: Mapping[str, tuple[str, ...]] = {
     "rip": ("SDM vol. 2B, SYSEXIT, Operation: RIP := EDX, zero-extended",),
-    "rflags": _RFLAGS,
+    "rflags": _KEPT_RFLAGS,
     "cs": ("SDM vol. 2B, SYSEXIT, Operation: CS.Selector := IA32_SYSENTER_CS[15:0] + 16, then OR 3",),
-    "ss": _SS,
+    "ss": _NEXT_SS,
     "rsp": ("SDM vol. 2B, SYSEXIT, Operation: RSP := ECX, zero-extended",),
     "fault": (_UD,),
     "late_fault": _NEVER,

@@ -43,7 +43,7 @@ _MASK64 = (1 << 64) - 1
 _NUMBER = {name: getattr(x86_const, f"UC_X86_REG_{name.upper()}") for name in GPRS}
 # The order in which ModRM and REX.B number the GPRs (SDM vol. 2A, table 2-2).
 _BY_NUMBER = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *GPRS[8:])
-_RFLAGS = 0x3F7FD7 & ~0x30000  # the defined bits (SDM vol. 1, 3.4.3) without RF and VM
+_SHOWN_RFLAGS = 0x3F7FD7 & ~0x30000  # the defined bits (SDM vol. 1, 3.4.3) without RF and VM
 _IF = 1 << 9
 _CR4_LA57 = 1 << 12
 _BASES = (0xC0000100, 0xC0000101, 0xC0000102)  # FS.base, GS.base, KERNEL_GS_BASE
@@ -79,6 +79,7 @@ class _Machine:
             self._patches.setdefault(address, []).append((bits, value))
         self._at = request.entry
         self._fault = ""
+        self._cr3 = request.cr3
         self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
         self._uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_SKYLAKE_CLIENT)  # has SMAP, FSGSBASE, BMI and ADX
         # A linear address is used as it is: CR3 and CR4 are values and no more.
@@ -147,6 +148,7 @@ class _Machine:
             kernel_gs_base=kernel_gs_base,
             fs_base=fs_base,
             cr3=uc.reg_read(x86_const.UC_X86_REG_CR3),
+            cr3_written=self._cr3,
             cr4=uc.reg_read(x86_const.UC_X86_REG_CR4),
             msrs=tuple(sorted(self._msrs.items())),
             trace=tuple(self._trace),
@@ -168,10 +170,10 @@ class _Machine:
             self._uc.reg_write(_NUMBER[name], value & _MASK64)
 
     def _rflags(self) -> int:
-        return int(self._uc.reg_read(x86_const.UC_X86_REG_RFLAGS)) & _RFLAGS | 2
+        return int(self._uc.reg_read(x86_const.UC_X86_REG_RFLAGS)) & _SHOWN_RFLAGS | 2
 
     def _write_rflags(self, value: int) -> None:
-        self._uc.reg_write(x86_const.UC_X86_REG_RFLAGS, value & _RFLAGS | 2)
+        self._uc.reg_write(x86_const.UC_X86_REG_RFLAGS, value & _SHOWN_RFLAGS | 2)
 
     # One instruction.
 
@@ -231,8 +233,8 @@ class _Machine:
             value = self._msrs[number]
             self._write_registers((("rax", value & 0xFFFFFFFF), ("rdx", value >> 32)))
         if opcode.writes_cr3:
-            cr3 = uc.reg_read(x86_const.UC_X86_REG_CR3)
-            uc.reg_write(x86_const.UC_X86_REG_CR3, cr3 & ~(1 << 63))
+            self._cr3 = int(uc.reg_read(x86_const.UC_X86_REG_CR3))
+            uc.reg_write(x86_const.UC_X86_REG_CR3, self._cr3 & ~(1 << 63))
         if opcode.writes_base and not all(self._canonical(uc.msr_read(base)) for base in _BASES[:2]):
             raise StopError(f"#GP: a segment base is not canonical after {at:#x}")
         target = self._next()

@@ -20,7 +20,8 @@ class ReplayResult:
     stands once. ``reads`` and ``writes`` are (instruction, word) in execution
     order. ``memory`` answers ``read_back``, in its order. ``unmapped`` are the
     4 KiB pages that the code touched although neither the request nor the
-    image has anything there: they read as 0. ``interruptible`` are the
+    image has anything there: they read as 0. ``cr3_written`` is the last value written
+    to CR3, with bit 63, which does not read back. ``interruptible`` are the
     instructions behind which IF is 1. ``msrs`` are the MSRs of the
     request and those that were written, without the three bases.
     """
@@ -34,6 +35,7 @@ class ReplayResult:
     kernel_gs_base: int
     fs_base: int
     cr3: int
+    cr3_written: int
     cr4: int
     msrs: tuple[tuple[int, int], ...]
     trace: tuple[int, ...]
