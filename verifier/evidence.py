@@ -141,7 +141,15 @@ def searched(
     claimed = {config: frozenset(names) for config, names in proved.items()}
     seeds = seeds_of(setting, answers.reached, paths)
     found = challenge(
-        setting.contract, site.kind, site.location.address, seeds, claimed, want.challenge, _SEED, auto=setting.auto
+        setting.contract,
+        site.kind,
+        site.location.address,
+        seeds,
+        claimed,
+        want.challenge,
+        _SEED,
+        auto=setting.auto,
+        deadline=setting.bounds.deadline,
     )
     yield _search(site, found)
 

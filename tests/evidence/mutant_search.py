@@ -98,7 +98,8 @@ def search(
     result = Findings(0, 0, (), (), ())
     for ground in at:
         asked, proved = _claims(ground, report)
-        unreachable = {reason.code for reason in report.reasons} == {"vacuous"}
+        # Of several exits one may be called unreachable and another be judged.
+        unreachable = {reason.code for reason in report.reasons} == {"vacuous"} and not asked
         if unreachable:
             every = frozenset(clause.id for clause in of_profile(report.profile))
             asked = dict.fromkeys(report.configs, every)

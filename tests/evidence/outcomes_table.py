@@ -39,7 +39,8 @@ class Outcome:
     def wrong(self) -> bool:
         """Whether it speaks against the verifier, or is not understood."""
         unexplained = self.fate == "survivor" and (self.why is None or self.why.kind == "unexplained")
-        return bool(self.disagreements) or self.fate == "crash" or unexplained
+        contradicted = "replay-disagrees" in self.codes
+        return bool(self.disagreements) or self.fate == "crash" or unexplained or contradicted
 
 
 def shown(one: Outcome) -> str:
