@@ -50,7 +50,12 @@ FIRST = ("canonical-sign-extend.S", "linux-2015-opportunistic.S", "call-before-c
 """Those that notice most are asked first."""
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "isa": ("tests/test_isa_reads.py", "tests/evidence/test_isa_semantics.py", "tests/test_replay.py"),
+    "isa": (
+        "tests/test_isa_reads.py",
+        "tests/evidence/test_isa_semantics.py",
+        "tests/evidence/test_recognition.py",
+        "tests/test_replay.py",
+    ),
     "outcomes": ("tests/evidence/test_isa_semantics.py",),
     "lift.flags": ("tests/evidence/test_conformance_slice.py",),
     "lift.corrections": ("tests/evidence/test_conformance_slice.py",),
