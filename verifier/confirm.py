@@ -32,13 +32,14 @@ _BASES = {"fs_base", "gs_base", "kernel_gs_base"}
 class Confirmation:
     """What the emulator says of one machine.
 
-    ``refused``: it could not run the path, so that there is nothing to compare. ``recording`` is
-    set where it agrees. Where it ran and does not, ``problems`` say in what, ``lifted`` is the
-    predicted end (None: the lifted semantics take no one path) and ``emulated`` its own.
+    ``refused`` is the reason code where there is nothing to compare: it could not run the path, or
+    no such machine exists. ``recording`` is set where it agrees. Where it ran and does not,
+    ``problems`` say in what, ``lifted`` is the predicted end (None: the lifted semantics take no
+    one path) and ``emulated`` its own.
     """
 
     agrees: bool
-    refused: bool
+    refused: str
     note: str
     recording: Recording | None = None
     problems: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model, facts: ExitF
     """Replay the machine of ``model``, compare its end with the trace's, and judge ``clause`` there ("": a witness)."""
     if trace.leaf is None:
         problem = "the lifted semantics do not take one path"
-        return Confirmation(False, False, problem, problems=(problem,))
+        return Confirmation(False, "", problem, problems=(problem,))
     for _, address, _ in trace.leaf.state.shared.frame_slots:
         # A word that nothing has read yet gets its symbol here, so that the emulator gets its value.
         trace.leaf.state.memory.load(address, 8)
@@ -58,16 +59,19 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model, facts: ExitF
     running = as_it_runs(image, entry, model, trace.addresses)
     result = replay(running, asked)
     lifted, emulated = _lifted(trace, trace.leaf.state, model), emulated_end(result, _slots(trace.leaf.state))
-    if not result.reached:
-        note = f"the emulator stopped at {result.stopped_at:#x}: {result.reason}"
-        return Confirmation(False, _refused(result), note, None, (note,), lifted, emulated)
-    problems = differences(lifted, emulated) or exit_problems(facts, emulated, result, clause)
+    problems: tuple[str, ...] = (f"the emulator stopped at {result.stopped_at:#x}: {result.reason}",)
+    if result.reached:
+        problems = differences(lifted, emulated) or exit_problems(facts, emulated, result, clause)
     if problems:
-        note = f"the emulator disagrees: {'; '.join(problems[:4])}"
-        return Confirmation(False, False, note, None, problems, lifted, emulated)
+        refused = "replay-refused" if not result.reached and _refused(result) else ""
+        note = f"the emulator disagrees: {'; '.join(problems[:4])}" if result.reached else problems[0]
+        if not refused and _in_conflict(entry.state.shared.layout.symbols, model):
+            refused = "approximation"
+            note = "two pointers are equal in this machine, and what they point to was taken for different memory"
+        return Confirmation(False, refused, note, None, problems, lifted, emulated)
     recording = Recording(clause, asked, _bytes(running, asked, result), lifted, facts)
     note = f"{len(trace.addresses)} instructions on the real bytes end in the same state"
-    return Confirmation(True, False, note, recording)
+    return Confirmation(True, "", note, recording)
 
 
 def _slots(state: State) -> tuple[str, ...]:
@@ -149,6 +153,20 @@ def _memory(read: set[str], symbols: Iterable[Symbol], model: Model) -> tuple[Me
         else:
             words.append(MemoryWord(address, byte, 1))
     return tuple(words)
+
+
+def _in_conflict(symbols: Iterable[Symbol], model: Model) -> bool:
+    """Whether one byte of memory would have to hold two values: at the entry, or behind one call."""
+    content: dict[tuple[str, int], int] = {}
+    for symbol in symbols:
+        if symbol.place is None or symbol.kind not in ("frame", "memory", "havoc"):
+            continue
+        word = _word(symbol, model)
+        for index in range(word.size):
+            key, byte = (symbol.call, word.address + index & (1 << 64) - 1), word.value >> 8 * index & 0xFF
+            if content.setdefault(key, byte) != byte:
+                return True
+    return False
 
 
 def _word(symbol: Symbol, model: Model) -> MemoryWord:

@@ -223,7 +223,7 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
 
 
 def _contradicted(problem: str) -> Confirmation:
-    return Confirmation(False, False, problem, problems=(problem,))
+    return Confirmation(False, "", problem, problems=(problem,))
 
 
 def exit_facts(

@@ -97,7 +97,8 @@ def _witness(setting: Setting, paths: list[Path], answers: SiteAnswers, differ: 
             return None, None, [Reason("unresolved-store", f"{text}: {said.note}", "make the address follow", where)]
         text = f"the witness that takes this exit was not confirmed: {said.note}"
         if said.refused:
-            return None, None, [Reason("replay-refused", text, "start behind what the emulator cannot run", where)]
+            remedy = f"see `verify-exit explain {said.refused}`"
+            return None, None, [Reason(said.refused, text, remedy, where)]
         differ.append(Disagreement(where, "", config, said.problems, inputs, said.lifted, said.emulated))
         return None, None, [Reason("replay-disagrees", text, "report this", where)]
     text = "no machine that takes this exit was found within the limits that rests on no approximation"
@@ -153,7 +154,7 @@ def _violations(
                 text = "solver-unknown: the solver found no least machine"
                 results.append(ClauseResult(identifier, "unknown", (answer.config,), text))
             case Confirmation() as said:
-                code = "replay-refused" if said.refused else "replay-disagrees"
+                code = said.refused or "replay-disagrees"
                 if exactness(setting.entry.state.shared.layout.symbols):
                     code = "approximation"
                 elif not said.refused:
