@@ -16,6 +16,8 @@ import pytest
 from verifier.isa import INSTRUCTIONS, Encoding, Instruction, match, parse
 
 PREFIXES = (b"", b"\x48", b"\x66", b"\xf2", b"\xf3", b"\xf0", b"\xf3\x48", b"\x48\xf3", b"\x41")
+EDGES = (b"\x26", b"\x2e", b"\x36", b"\x3e", b"\x64", b"\x65", b"\x67", b"\x3f", b"\x40", b"\x4f", b"\x50")
+"""The other prefixes, and the bytes at the ends of the range of REX and beside it."""
 FORMS = tuple(mod << 6 | reg << 3 | rm for mod in (0, 3) for reg in range(8) for rm in (0, 2))
 TAIL = bytes(8)
 
@@ -67,7 +69,7 @@ def _codes() -> Iterator[bytes]:
     yield from (bytes([0x0F, 0x38, 0xF6, form]) for form in FORMS)
 
 
-@pytest.mark.parametrize("prefix", PREFIXES, ids=lambda prefix: prefix.hex() or "none")
+@pytest.mark.parametrize("prefix", [*PREFIXES, *EDGES], ids=lambda prefix: prefix.hex() or "none")
 def test_disassembler_agrees(prefix: bytes) -> None:
     """What we take for a system instruction the disassembler does as well, and nothing that it names so is missed."""
     wrong = []

@@ -39,7 +39,7 @@ from mutant_ground import ROOT, TRUSTED, Ground, ground, path_of
 COUNT, SEED = 1200, 1
 SECONDS = 180.0
 """Wall time of one mutant."""
-DEPTH = 60
+DEPTH = 150
 """So many of the samples that execute the line are asked."""
 EARLY = 12
 """So many of these come in front of the module's tests."""
@@ -62,8 +62,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "lift.operations": ("tests/evidence/test_conformance_slice.py",),
     "lift.vex": ("tests/evidence/test_conformance_slice.py",),
     "lift.decode": ("tests/test_hazards.py",),
-    "clauses": ("tests/test_judge.py",),
-    "prove": ("tests/test_judge.py",),
+    "clauses": ("tests/evidence/test_promises.py", "tests/test_judge.py"),
+    "prove": ("tests/evidence/test_promises.py", "tests/test_judge.py"),
     "obligations": ("tests/test_judge.py",),
     "solver": ("tests/test_judge.py",),
     "terms": ("tests/test_isa_reads.py", "tests/evidence/test_isa_semantics.py"),
@@ -157,17 +157,20 @@ def _failing(tests: Sequence[str]) -> str:
     return " ".join(tests) if failed else ""
 
 
+def _seconds(one: Ground) -> float:
+    return one.seconds
+
+
 def covering(mutant: CodeMutant, known: Sequence[Ground], depth: int = DEPTH) -> list[Ground]:
     """The samples that execute what a mutant changes, in the order in which they are asked.
 
     In turn: the quick ones, of each family one, and those that execute most of the module.
     """
     wanted = range(mutant.first, mutant.last + 1)
-    found = [
-        one
-        for one in sorted(known, key=lambda one: one.seconds)
-        if not one.lines[mutant.module].isdisjoint(wanted) or (not mutant.first and one.lines[mutant.module])
-    ]
+    found = sorted((one for one in known if not one.lines[mutant.module].isdisjoint(wanted)), key=_seconds)
+    if not mutant.first:
+        # Executed at the import: what uses the module at all, or every sample if it has constants only.
+        found = sorted((one for one in known if one.lines[mutant.module]), key=_seconds) or sorted(known, key=_seconds)
     families: dict[str, list[Ground]] = defaultdict(list)
     for one in found:
         families["" if one.name in FIRST else one.name.split("-", maxsplit=1)[0]].append(one)
@@ -231,9 +234,20 @@ def _end(process: Any) -> None:
     process.join()
 
 
-def key(mutant: CodeMutant) -> str:
-    """A name for a mutant that survives edits elsewhere in the module."""
-    return f"{mutant.module}: {mutant.operator}: {mutant.text}"
+def keys(module: str) -> dict[int, str]:
+    """Names for the mutants of a module, by number, that survive edits elsewhere in it.
+
+    Equal changes are counted: the second has ``(2)`` behind it.
+    """
+    found: dict[int, str] = {}
+    seen: Counter[str] = Counter()
+    for one in sorted(
+        mutants(module, path_of(module).read_text(encoding="utf-8")), key=lambda one: (one.line, one.number)
+    ):
+        text = f"{module}: {one.operator}: {one.text}"
+        seen[text] += 1
+        found[one.number] = text if seen[text] == 1 else f"{text} ({seen[text]})"
+    return found
 
 
 def explained() -> dict[str, str]:
@@ -321,12 +335,15 @@ def main() -> int:
                 log.write(json.dumps([asdict(result.mutant), result.outcome, result.by]) + "\n")
     results.sort(key=lambda result: (result.mutant.module, result.mutant.number))
     reasons, unknown = explained(), 0
+    named = {module: keys(module) for module in modules}
     for result in results:
         if result.outcome in ("survived", "unreached"):
-            mutant, why = result.mutant, reasons.get(key(result.mutant), "")
+            mutant = result.mutant
+            name = named[mutant.module][mutant.number]
+            why = reasons.get(name, "")
             unknown += not why
             place = f"{path_of(mutant.module).relative_to(ROOT)}:{mutant.line}"
-            print(f"{result.outcome}: {place}: {mutant.operator}: {mutant.text}  {why or '(not explained)'}")
+            print(f"{result.outcome}: {place}: {name.partition(': ')[2]}  {why or '(not explained)'}")
     if chosen.write:
         figures.write("verifier-mutants", table(results))
     print(table(results))
