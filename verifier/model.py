@@ -587,6 +587,62 @@ class Certificates:
     missing: tuple[str, ...]
 
 
+Reach = Literal["fast", "slow", "both", "none"]
+"""Which exits the paths through an instruction lead to: SYSRET or SYSEXIT, IRET, both, or none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """One instruction on the paths from an entry.
+
+    ``code`` is its bytes in hex; ``variant`` names the patched form that it belongs to and is "" for
+    what the input itself holds. ``ends`` says how paths end here, e.g. "sysretq", "iretq",
+    "trap: ud2", "leaves: do_exit" or "problem: loop-bound". ``supports`` are the clauses whose proof rests on
+    the branch that this is, sorted; empty where it is no branch or was not asked for.
+    """
+
+    location: Location
+    code: str
+    variant: str
+    reach: Reach
+    ends: tuple[str, ...] = ()
+    supports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Control goes from one instruction to another; both are indices into ``PathMap.lines``.
+
+    ``note`` is "taken", "not taken", "call", "return", what was called and not followed
+    ("slow_work returns with anything"), or "" for the next instruction and plain jumps.
+    """
+
+    source: int
+    target: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathMap:
+    """What was executed from one entry: every instruction by address and variant, and how control goes.
+
+    Edges that no machine takes are not in it. Sorted by address, then variant.
+    """
+
+    entry: str
+    lines: tuple[CodeLine, ...]
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A part of a source file: its ``lines`` from the line number ``first`` on, without line ends."""
+
+    file: str
+    first: int
+    lines: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class InputFile:
     """A file that was read, and its hash."""
@@ -603,6 +659,8 @@ class FileReport:
     ``statistics`` (name, value) and ``timings`` (stage, seconds) are for ``-v``
     and never enter JSON. ``container`` says what the code was unpacked from,
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
+    ``key`` names the input in fingerprints: its path as seen from the project's root. ``maps`` and
+    ``sources`` are there only if a format that shows code was asked for.
     ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
     unless something is violated. ``searches``, ``cross_checks`` and ``certificates`` are evidence that
     was asked for.
@@ -627,3 +685,67 @@ class FileReport:
     searches: tuple[Search, ...] = ()
     cross_checks: tuple[CrossCheck, ...] = ()
     certificates: Certificates | None = None
+    maps: tuple[PathMap, ...] = ()
+    sources: tuple[SourceText, ...] = ()
+    key: str = ""
+
+
+# Run: all inputs together, and what the gate makes of them.
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A violation that somebody answers for until a day (``expires``: ISO 8601, the last day that it holds)."""
+
+    id: str
+    clause: str
+    fingerprint: str
+    reason: str
+    owner: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverUse:
+    """A waiver of the file that was read, and how many clauses of this run it waived."""
+
+    waiver: Waiver
+    state: Literal["used", "unused", "expired"]
+    waived: int
+
+
+GateMode = Literal["advisory", "new-only", "strict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that speaks against a pass: a violated or waived clause, a reason, or an error.
+
+    ``id`` is the clause, the reason's code or the error's. ``state`` is "new" if it counts, "known" if
+    the baseline has it, "waived" if a waiver covers it.
+    """
+
+    input: str
+    id: str
+    fingerprint: str
+    state: Literal["new", "known", "waived"]
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the gate says: the exit code of the run is ``exit_code``. ``baseline`` is the file compared with."""
+
+    mode: GateMode
+    exit_code: int
+    findings: tuple[Finding, ...]
+    baseline: InputFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that one call of the command line found; the renderers get this."""
+
+    reports: tuple[FileReport, ...]
+    waivers: tuple[WaiverUse, ...] = ()
+    gate: Gate | None = None

@@ -41,7 +41,8 @@ class Options:
 
     The last group asks for evidence beside the verdict: ``challenge`` is how many concrete
     states the emulator runs against what was proved, ``cross_check`` names further solvers,
-    ``emit_smt2`` and ``certificate`` are directories to write to.
+    ``emit_smt2`` and ``certificate`` are directories to write to. ``listing`` is set for formats that
+    show the code: instructions, how control goes and which branch each proof rests on.
     """
 
     entries: tuple[str, ...] = ()
@@ -61,6 +62,7 @@ class Options:
     cross_check: tuple[str, ...] = ()
     emit_smt2: str | None = None
     certificate: str | None = None
+    listing: bool = False
 
 
 def resolve(told: Options, header: Options) -> Options:
@@ -90,6 +92,7 @@ def resolve(told: Options, header: Options) -> Options:
         cross_check=told.cross_check,
         emit_smt2=told.emit_smt2,
         certificate=told.certificate,
+        listing=told.listing,
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Output formats: each is one module with ``render(reports, style) -> str``, listed once here.
+"""Output formats: each is one module with ``render(run, style) -> str``, listed once here.
 
 Renderers are pure functions of ``verifier.model`` data. They are imported
 when they are used, so that listing their names costs nothing.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
-from verifier.model import FileReport
+from verifier.model import FileReport, Run
 
 FORMATS: dict[str, str] = {
     "text": "verifier.report.text",
@@ -35,6 +35,7 @@ class Style:
     errors: bool = True
 
 
-def render(name: str, reports: Sequence[FileReport], style: Style) -> str:
-    """The reports in format ``name`` (a key of FORMATS), ending in a newline."""
-    return cast(str, import_module(FORMATS[name]).render(reports, style))
+def render(name: str, run: Run | Sequence[FileReport], style: Style) -> str:
+    """The run, or just reports, in format ``name`` (a key of FORMATS), ending in a newline."""
+    whole = run if isinstance(run, Run) else Run(tuple(run))
+    return cast(str, import_module(FORMATS[name]).render(whole, style))

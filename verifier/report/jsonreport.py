@@ -25,6 +25,7 @@ from verifier.model import (
     Location,
     OutcomeView,
     Reason,
+    Run,
     Search,
     SiteResult,
     Step,
@@ -40,9 +41,9 @@ SCHEMA = "verify-exit/1"
 Json = dict[str, Any]
 
 
-def render(reports: Sequence[FileReport], style: Style) -> str:
+def render(run: Run, style: Style) -> str:
     """One JSON object for all reports; ``style`` changes nothing."""
-    return json.dumps(document(reports), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+    return json.dumps(document(run.reports), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
 
 
 def document(reports: Sequence[FileReport]) -> Json:

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verifier.model import Assumption, FileReport, Input, SiteResult
+from verifier.model import Assumption, FileReport, Input, Run, SiteResult
 from verifier.report import Style
 from verifier.report.code import covered
 from verifier.report.counterexample import Listed, full, short
@@ -40,12 +40,13 @@ _COLORS = {"violated": "bold red", "error": "bold red", "inconclusive": "bold ye
 _STATUS_COLORS = {"proved": "green", "violated": "bold red", "unknown": "yellow", "waived": "yellow"}
 
 
-def render(reports: Sequence[FileReport], style: Style) -> str:
+def render(run: Run, style: Style) -> str:
     """All reports in the order given.
 
     With several files the proved ones are short (unless verbose), the texts of
     the assumptions come once, and a summary table ends the output.
     """
+    reports = run.reports
     buffer = StringIO()
     # Every choice that rich would take from the environment is made here.
     console = Console(
