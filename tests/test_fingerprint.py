@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.report_samples import failed, inconclusive, violated
+from report_samples import failed, inconclusive, violated
+
 from verifier.model import FileReport, Location
 from verifier.report.fingerprint import DIGITS, of_clause, of_error, of_reason
 
