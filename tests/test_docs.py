@@ -16,12 +16,12 @@ import pytest
 from verifier import assumptions
 from verifier.assemble import assemble
 from verifier.clauses import CLAUSES, IRET_CLAUSES
-from verifier.cli import build_parser
 from verifier.commands import COMMANDS
 from verifier.image import load_object
 from verifier.isa import INSTRUCTIONS
 from verifier.lift import corrections, decode, divide, double_shift
 from verifier.options import Options
+from verifier.parsers import build_parser
 from verifier.pipeline import verify
 from verifier.reasons import REASONS
 from verifier.source import parse_header

@@ -55,6 +55,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"judge"}),
     frozenset({"pipeline"}),
     frozenset({"console"}),
+    frozenset({"parsers"}),
     frozenset({"commands"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

@@ -18,13 +18,13 @@ from typing import Protocol
 
 from verifier import __version__
 from verifier.commands import COMMANDS, must_exist
-from verifier.console import PIPE_WIDTH, Parser, flushed, log, say, use_color, width, write_out
+from verifier.console import PIPE_WIDTH, flushed, log, say, use_color, width, write_out
 from verifier.model import FileReport, InputFile, UserError
-from verifier.options import Options, add_arguments, add_evidence_arguments, from_namespace
+from verifier.options import Options, from_namespace
+from verifier.parsers import build_parser
 from verifier.progress import Progress, shown
 from verifier.report import FORMATS, Style, render
 from verifier.report.verdict import (
-    EXIT_CODES,
     INTERNAL,
     INTERRUPTED,
     PROVED,
@@ -240,48 +240,3 @@ def _internal(error: BaseException, path: str | None = None) -> None:
         log("".join(traceback.format_exception(error)))
         hint = "(traceback above)"
     say(f"internal error: {where}{type(error).__name__}: {error} {hint}")
-
-
-# The parser.
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of ``verify-exit PATH…``."""
-    codes = ", ".join(f"{code} {name}" for code, name, _ in EXIT_CODES)
-    parser = Parser(
-        prog="verify-exit",
-        usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT..."
-        "\n       verify-exit check-certificate DIR...",
-        description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
-        epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
-        "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="an assembly source (.S, .s), an object (.o), or a kernel image: vmlinux, vmlinuz, or any ELF executable, "
-        "also compressed",
-    )
-    add_arguments(parser)
-    add_evidence_arguments(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--format",
-        action="append",
-        default=[],
-        metavar="FORMAT[=FILE]",
-        help=f"{', '.join(FORMATS)}; repeatable; without FILE it replaces text on standard output",
-    )
-    output.add_argument(
-        "--emit-replay",
-        metavar="FILE.py",
-        help="write a script that repeats every counterexample and witness, with Python and Unicorn alone",
-    )
-    output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
-    volume = output.add_mutually_exclusive_group()
-    volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
-    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
-    parser.add_argument("--version", action="version", version=f"verify-exit {__version__}")
-    return parser

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from verifier.console import PIPE_WIDTH, Parser, width, write_out
+from verifier.console import PIPE_WIDTH, width, write_out
 from verifier.model import UserError
+from verifier.parsers import check_certificate_parser, explain_parser, replay_parser
 from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
 from verifier.report.words import clean
 
@@ -19,13 +20,7 @@ def explain(words: Sequence[str]) -> int:
     from verifier.clauses import CLAUSES, IRET_CLAUSES
     from verifier.explain import explain as explained
 
-    parser = Parser(
-        prog="verify-exit explain",
-        description="What a clause, a reason or an exit code means; without ID: a list of all.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="for example canonical, gpr.rax, no-sysret or 3")
-    parsed = parser.parse_args(words)
+    parsed = explain_parser().parse_args(words)
     columns = min(width(sys.stdout), PIPE_WIDTH)
     return write_out(explained(parsed.ids, tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES))), max(columns, 40)))
 
@@ -34,18 +29,7 @@ def replay(words: Sequence[str]) -> int:
     """``verify-exit replay``: the runs of a report once more."""
     from verifier.replays import REPORT_BYTES, cases, run, shown
 
-    parser = Parser(
-        prog="verify-exit replay",
-        description="Run the counterexamples and witnesses of a JSON report again on the emulator, from the report "
-        "alone: neither the file nor the lifter nor the solver takes part.",
-        epilog="Exit codes: 0 every run ended as recorded, 70 one did not, 4 not a report.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("reports", nargs="+", metavar="REPORT", help="what --format json wrote; - is standard input")
-    volume = parser.add_mutually_exclusive_group()
-    volume.add_argument("-v", "--verbose", action="store_true", help="both outcomes of every run")
-    volume.add_argument("-q", "--quiet", action="store_true", help="only runs that did not end as recorded")
-    parsed = parser.parse_args(words)
+    parsed = replay_parser().parse_args(words)
     codes, lines, confirmed = [], [], 0
     for name in parsed.reports:
         for case in cases(_report_bytes(name, REPORT_BYTES), name):
@@ -62,16 +46,7 @@ def check_certificate(words: Sequence[str]) -> int:
     """``verify-exit check-certificate``: the proofs that --certificate wrote."""
     from verifier.certificate.files import check_directory
 
-    parser = Parser(
-        prog="verify-exit check-certificate",
-        description="Check the certificates that --certificate wrote: from the SMT-LIB text to clauses, and each step "
-        "of the refutation. Nothing else of the directory is believed.",
-        epilog="Exit codes: 0 every proof is there and accepted, 3 one is missing or rejected, 4 no certificates.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("directories", nargs="+", metavar="DIR")
-    parser.add_argument("-q", "--quiet", action="store_true", help="only what is not accepted")
-    parsed = parser.parse_args(words)
+    parsed = check_certificate_parser().parse_args(words)
     found = [(name, one) for name in parsed.directories for one in check_directory(name)]
     lines = [
         f"{clean(name)}/{one.file}: {'accepted' if one.accepted else f'NOT accepted: {clean(one.note)}'}"

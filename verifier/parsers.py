@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every parser of the command line: of ``verify-exit PATH…`` and of each sub-command.
+
+They are data for more than parsing: shell completion and the man page are made
+from them. Building one imports no analysis.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from verifier import __version__
+from verifier.console import Parser
+from verifier.options import add_arguments, add_evidence_arguments
+from verifier.report import FORMATS
+from verifier.report.verdict import EXIT_CODES
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit PATH…``."""
+    codes = ", ".join(f"{code} {name}" for code, name, _ in EXIT_CODES)
+    parser = Parser(
+        prog="verify-exit",
+        usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT..."
+        "\n       verify-exit check-certificate DIR...",
+        description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
+        epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
+        "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="an assembly source (.S, .s), an object (.o), or a kernel image: vmlinux, vmlinuz, or any ELF executable, "
+        "also compressed",
+    )
+    add_arguments(parser)
+    add_evidence_arguments(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help=f"{', '.join(FORMATS)}; repeatable; without FILE it replaces text on standard output",
+    )
+    output.add_argument(
+        "--emit-replay",
+        metavar="FILE.py",
+        help="write a script that repeats every counterexample and witness, with Python and Unicorn alone",
+    )
+    output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    volume = output.add_mutually_exclusive_group()
+    volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
+    parser.add_argument("--version", action="version", version=f"verify-exit {__version__}")
+    return parser
+
+
+def explain_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit explain``."""
+    parser = Parser(
+        prog="verify-exit explain",
+        description="What a clause, a reason or an exit code means; without ID: a list of all.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="for example canonical, gpr.rax, no-sysret or 3")
+    return parser
+
+
+def replay_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit replay``."""
+    parser = Parser(
+        prog="verify-exit replay",
+        description="Run the counterexamples and witnesses of a JSON report again on the emulator, from the report "
+        "alone: neither the file nor the lifter nor the solver takes part.",
+        epilog="Exit codes: 0 every run ended as recorded, 70 one did not, 4 not a report.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("reports", nargs="+", metavar="REPORT", help="what --format json wrote; - is standard input")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-v", "--verbose", action="store_true", help="both outcomes of every run")
+    volume.add_argument("-q", "--quiet", action="store_true", help="only runs that did not end as recorded")
+    return parser
+
+
+def check_certificate_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit check-certificate``."""
+    parser = Parser(
+        prog="verify-exit check-certificate",
+        description="Check the certificates that --certificate wrote: from the SMT-LIB text to clauses, and each step "
+        "of the refutation. Nothing else of the directory is believed.",
+        epilog="Exit codes: 0 every proof is there and accepted, 3 one is missing or rejected, 4 no certificates.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("directories", nargs="+", metavar="DIR")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only what is not accepted")
+    return parser
+
+
+SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
+    "check-certificate": check_certificate_parser,
+    "explain": explain_parser,
+    "replay": replay_parser,
+}
+"""Name of each sub-command and what builds its parser."""
