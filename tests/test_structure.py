@@ -47,9 +47,19 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset({"confirm", "entries", "patchtables", "prove", "replays", "replayscript"}),
     frozenset(
-        {"counterexample", "obligation_text", "patchmarks", "patchsearch", "patchsites", "plan", "references", "thunks"}
+        {
+            "counterexample",
+            "obligation_text",
+            "patchmarks",
+            "patchsearch",
+            "patchsites",
+            "pathmap",
+            "plan",
+            "references",
+            "thunks",
+        }
     ),
-    frozenset({"challenge", "crosscheck", "obligation_files", "patching", "results"}),
+    frozenset({"challenge", "crosscheck", "guards", "obligation_files", "patching", "results"}),
     frozenset({"certificate"}),
     frozenset({"evidence", "inputs"}),
     frozenset({"judge"}),

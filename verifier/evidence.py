@@ -54,13 +54,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked for of one input: ``challenge`` machines for each exit, ``obligations`` as text."""
+    """What was asked for of one input: ``challenge`` machines for each exit, ``obligations`` as text, a ``listing``."""
 
     path: str = ""
     sha256: str = ""
     profile: str = ""
     challenge: int | None = None
     obligations: bool = False
+    listing: bool = False
 
 
 NOTHING = Wanted()
@@ -71,7 +72,7 @@ def wanted(path: str, sha256: str, chosen: Options) -> Wanted:
     if chosen.cross_check:
         require(parse_solvers(",".join(chosen.cross_check)))
     texts = bool(chosen.cross_check or chosen.emit_smt2 or chosen.certificate)
-    return Wanted(path, sha256, chosen.profile or "", chosen.challenge, texts)
+    return Wanted(path, sha256, chosen.profile or "", chosen.challenge, texts, chosen.listing)
 
 
 @dataclass(slots=True)

@@ -13,20 +13,23 @@ from verifier.contract import Contract
 from verifier.counterexample import Setting, deciding_calls, pointing_callees
 from verifier.coverage import code_ranges
 from verifier.evidence import NOTHING, Gathered, Wanted, of_entry, of_site, searched, watched
+from verifier.guards import Switches, resting
 from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.entry import build as build_entry
 from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
-from verifier.model import Config, Disagreement, Image, Location, Reason, SiteResult, UserError, address_of
+from verifier.lift.leaves import Guard
+from verifier.model import Config, Disagreement, Image, Location, PathMap, Reason, SiteResult, UserError, address_of
 from verifier.obligations import JUDGED, Reference, by_contract, cr3_reference, exit_view
+from verifier.pathmap import path_map
 from verifier.plan import Job, Way
 from verifier.progress import SILENT, Progress
-from verifier.prove import Answer, Path, SiteAnswers, prove_site
+from verifier.prove import Answer, Path, SiteAnswers, config_condition, prove_site
 from verifier.references import combined, guard_edges, iret_arms, of_arm
 from verifier.results import site_result
 from verifier.sites import Entrance
 from verifier.solver import Budget, Solver
-from verifier.terms import land, lnot
+from verifier.terms import Term, land, lnot, lor
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Judgement:
     statistics: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reached: set[int] = field(default_factory=set)
     places: set[int] = field(default_factory=set)
+    maps: list[PathMap] = field(default_factory=list)
 
     def add(self, part: Judgement) -> None:
         """Count what a part found."""
@@ -90,6 +94,7 @@ class Judgement:
         self.used |= part.used
         self.reached |= part.reached
         self.places |= part.places
+        self.maps += part.maps
         for name, count in part.statistics.items():
             self.statistics[name] += count
 
@@ -142,14 +147,6 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     explorer, found = _explore(task, entry, watching, follow)
     whole.clock.lap("explore")
     shared = entry.state.shared
-    by_site: dict[tuple[int, str], list[Leaf]] = defaultdict(list)
-    for leaf in found.leaves:
-        if leaf.decoded.kind == "exit":
-            whole.reached.add(leaf.decoded.address)
-        wanted_here = task.only is None or leaf.decoded.address == task.only or leaf.detail == "iretq"
-        judged = leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")
-        if leaf.kind == "exit" and judged and wanted_here:
-            by_site[leaf.decoded.address, leaf.detail].append(leaf)
     problems = _problems(found, watching)
     if problems and follow is not None and len(follow) < MAX_FOLLOWED:
         wanted = pointing_callees(entry) - follow
@@ -162,26 +159,23 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
     setting = replace(setting, follow=follow)
     code = code_ranges(task.image, explorer.executed)
+    by_site = _by_site(task, found.leaves)
+    whole.reached |= {leaf.decoded.address for leaf in found.leaves if leaf.decoded.kind == "exit"}
     for number, where in enumerate(sorted(by_site), 1):
         task.progress.stage(f"proving from {start.name}, exit", number, len(by_site))
         leaves = by_site[where]
-        here = setting
-        if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
-            arms = combined([of_arm(arm) for arm in iret_arms(explorer)], leaves, watching)
-            if arms is None and task.auto:
-                _no_reference(explorer, task, leaves, whole)
-                continue
-            here = replace(setting, cr3_reference=entry.cr3 if arms is None else arms.cr3, found=arms)
-            known = arms is not None
-        else:
-            known = cr3 is not None
-            here = replace(setting, cr3_reference=entry.cr3 if cr3 is None else cr3)
         try:
-            paths = [_path(here, leaf) for leaf in leaves]
+            compared = _compared(task, setting, explorer, leaves, cr3, watching)
         except UserError as error:
+            if error.code == "frame-auto":
+                raise
             lacking = "add the key to the contract, or choose a contract that has it"
             whole.reasons.append(Reason("not-modelled-exit", error.message, lacking, leaves[0].location))
             continue
+        if compared is None:
+            whole.reasons.append(_no_reference(leaves))
+            continue
+        here, paths, known = compared
         # A solver without the exploration's queries behind it: the two do not influence each other.
         judge = Solver(entry.constraints, task.budget)
         clauses = _clauses(task, leaves[0].detail)
@@ -207,6 +201,13 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
                 whole.evidence.searches.append(search)
                 whole.disagreements += search.divergences
             whole.clock.lap("challenge")
+    if task.wanted.listing:
+        task.progress.stage(f"listing the paths from {start.name}")
+        supports = _supports(task, contract, start, follow, whole.sites)
+        whole.maps.append(
+            path_map(task.image, start.name, explorer.executed, explorer.edges, found.leaves, supports, task.locate)
+        )
+        whole.clock.lap("listing")
     whole.evidence.obligations += of_entry(task.wanted, setting, start, found.leaves, problems, watching)
     if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
         whole.reasons.append(_nothing_reached(task, start, explorer))
@@ -264,20 +265,84 @@ def reference_at(setting: Setting, leaf: Leaf) -> Reference:
     return by_contract(leaf.state, setting.entry, setting.contract, setting.cr3_reference)
 
 
-def _no_reference(explorer: Explorer, task: Task, leaves: list[Leaf], whole: Judgement) -> None:
-    """--frame auto found no IRET exit that covers this site, or several that disagree."""
-    keys = "[frame] base, [frame.slots] rip cs rflags rsp ss and [registers]"
-    if not iret_arms(explorer):
-        text = (
-            f"{task.image.path}: --frame auto: no branch in front of the exit leads to an IRETQ in this file "
-            "without a call or a store with an unknown address on the way"
-        )
-        raise UserError("frame-auto", f"{text}; write a contract with {keys}", 2)
+_KEYS = "[frame] base, [frame.slots] rip cs rflags rsp ss and [registers]"
+
+
+def _compared(
+    task: Task, setting: Setting, explorer: Explorer, leaves: list[Leaf], cr3: Term | None, solver: Solver
+) -> tuple[Setting, list[Path], bool] | None:
+    """One exit with what it is compared with, and whether CR3 has a reference; None without a reference.
+
+    Raises UserError: "frame-auto" for --frame auto without an IRET exit, "contract-lacks-key" (exit code 2).
+    """
+    here, known = setting, cr3 is not None
+    if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
+        found = iret_arms(explorer)
+        arms = combined([of_arm(arm) for arm in found], leaves, solver)
+        if arms is None and task.auto:
+            if found:
+                return None
+            text = (
+                f"{task.image.path}: --frame auto: no branch in front of the exit leads to an IRETQ in this file "
+                "without a call or a store with an unknown address on the way"
+            )
+            raise UserError("frame-auto", f"{text}; write a contract with {_KEYS}", 2)
+        here = replace(setting, cr3_reference=setting.entry.cr3 if arms is None else arms.cr3, found=arms)
+        known = arms is not None
+    else:
+        here = replace(setting, cr3_reference=setting.entry.cr3 if cr3 is None else cr3)
+    return here, [_path(here, leaf) for leaf in leaves], known
+
+
+def _no_reference(leaves: list[Leaf]) -> Reason:
+    """--frame auto found several IRET exits that disagree, or none that covers this site."""
     text = "--frame auto: the file's IRET exits do not give one reference for every machine that comes here"
-    whole.reasons.append(Reason("approximation", text, f"write a contract with {keys}", leaves[0].location))
+    return Reason("approximation", text, f"write a contract with {_KEYS}", leaves[0].location)
 
 
-def _explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | None) -> tuple[Explorer, Exploration]:
+def _by_site(task: Task, leaves: Iterable[Leaf]) -> dict[tuple[int, str], list[Leaf]]:
+    """The leaves at exits that are judged, by address and kind of the exit."""
+    found: dict[tuple[int, str], list[Leaf]] = defaultdict(list)
+    for leaf in leaves:
+        wanted = task.only is None or leaf.decoded.address == task.only or leaf.detail == "iretq"
+        judged = leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")
+        if leaf.kind == "exit" and judged and wanted:
+            found[leaf.decoded.address, leaf.detail].append(leaf)
+    return found
+
+
+def _supports(
+    task: Task, contract: Contract, start: Entrance, follow: frozenset[int] | None, sites: Sequence[SiteResult]
+) -> dict[int, frozenset[str]]:
+    """For each branch (by place) the clauses proved at ``sites`` that rest on it."""
+    proved = {
+        (site.location.address, site.kind): {clause.id for clause in site.clauses}
+        - {clause.id for clause in site.clauses if clause.status not in ("proved", "not-applicable")}
+        for site in sites
+    }
+    entry = build_entry(task.image, contract, start.address, task.locate)
+    solver = Solver(entry.constraints, task.budget)
+    switches = Switches(solver)
+    explorer, found = _explore(task, entry, solver, follow, switches.guarded)
+    cr3, _ = cr3_reference(found.leaves, entry, contract)
+    setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
+    any_config = lor(*(config_condition(entry, config) for config in task.configs))
+    supports: dict[int, set[str]] = defaultdict(set)
+    for (address, kind), leaves in sorted(_by_site(task, found.leaves).items()):
+        wanted = [clause for clause in _clauses(task, kind) if clause.id in proved.get((address, kind), ())]
+        compared = _compared(task, setting, explorer, leaves, cr3, solver) if wanted else None
+        if compared is None:
+            continue
+        rest = resting(compared[1], wanted, any_config, entry.constraints, switches.uses, task.budget)
+        for clause, places in rest.items():
+            for place in places:
+                supports[place].add(clause)
+    return {place: frozenset(clauses) for place, clauses in supports.items()}
+
+
+def _explore(
+    task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | None, guard: Guard | None = None
+) -> tuple[Explorer, Exploration]:
     """Explore until no pointer turns out to be a stack after it was used as an unknown one."""
     layout = entry.state.shared.layout
     while True:
@@ -285,7 +350,7 @@ def _explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | 
         layout.symbols.forget_approximations()
         explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
         explorer.watch = guard_edges
-        explorer.follow = follow
+        explorer.follow, explorer.guard = follow, guard
         explorer.no_return, explorer.helpers = frozenset(task.contract.no_return), frozenset(task.contract.helpers)
         # The IRET exits matter where they are judged, and where they are what is compared with.
         also = task.check_iret or task.auto or task.contract.cr3.value == "iret-exit"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Source lines for the steps of a counterexample's path.
+"""Source lines for the steps of a counterexample's path and for the listing of a report.
 
 The line table of an untrusted file can name any file. Only the input itself
 and source files below its directory are read, each once and within a bound,
@@ -37,6 +37,19 @@ def with_source(site: SiteResult, line_of: Callable[[Location], str]) -> SiteRes
 
 def reader(path: Path, data: bytes) -> Callable[[Location], str]:
     """A look-up of source lines for the input at ``path`` with content ``data``; "" for what is not at hand."""
+    lines = texts(path, data)
+
+    def line_of(location: Location) -> str:
+        if location.file is None or location.line is None:
+            return ""
+        known = lines(location.file)
+        return " ".join(known[location.line - 1].split())[:_MAX_LINE] if 0 < location.line <= len(known) else ""
+
+    return line_of
+
+
+def texts(path: Path, data: bytes) -> Callable[[str], tuple[str, ...]]:
+    """A look-up of the lines of a source file by its name in the line table; none for what is not at hand."""
     root = path.parent.resolve()
 
     @cache
@@ -51,13 +64,7 @@ def reader(path: Path, data: bytes) -> Callable[[Location], str]:
             pass
         return ()
 
-    def line_of(location: Location) -> str:
-        if location.file is None or location.line is None:
-            return ""
-        known = lines(location.file)
-        return " ".join(known[location.line - 1].split())[:_MAX_LINE] if 0 < location.line <= len(known) else ""
-
-    return line_of
+    return lines
 
 
 def _lines(data: bytes) -> tuple[str, ...]:

@@ -609,7 +609,7 @@ class CodeLine:
     supports: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Edge:
     """Control goes from one instruction to another; both are indices into ``PathMap.lines``.
 

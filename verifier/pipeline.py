@@ -17,10 +17,11 @@ from verifier.headerrules import confined
 from verifier.inputs import Input, Loaded, prepare, read
 from verifier.judge import Clock, Judgement, Task, judge_job, unreached
 from verifier.lift.explore import Bounds
-from verifier.listing import reader, with_source
+from verifier.listing import reader, texts, with_source
 from verifier.locations import Lines, locator
 from verifier.model import Assumption, Defect, FileReport, InputFile, Reason, Verdict
 from verifier.options import Options, command, from_words, resolve, with_header
+from verifier.pathmap import merged, source_texts
 from verifier.plan import plan
 from verifier.progress import SILENT, Progress
 from verifier.semantics import digest
@@ -119,6 +120,7 @@ def examine(
     if obligations:
         clock.lap("cross-check")
     line_of = reader(path, given.data) if given.is_source else (lambda _: "")
+    maps = merged(whole.maps)
     return FileReport(
         input=InputFile(str(path), given.digest),
         verdict=_verdict(whole),
@@ -139,6 +141,8 @@ def examine(
         searches=tuple(whole.evidence.searches),
         cross_checks=asked.summary,
         certificates=certificates,
+        maps=maps,
+        sources=source_texts(maps, texts(path, given.data)) if given.is_source else (),
     )
 
 

@@ -26,6 +26,7 @@ class Control(Stepper):
     """
 
     loops: dict[int, Loop]
+    edges: dict[tuple[int, int], str]
     crossed: list[tuple[tuple[Truth, ...], State]]
     _edges: frozenset[tuple[int, int]]
 
@@ -198,6 +199,7 @@ class Control(Stepper):
             if (origin, arrived.place) in self._edges:
                 # Without the branch's condition, but on the CPUs whose code this is.
                 self.crossed.append(((*before.path, *arrived.path[length:]), arrived.copy()))
+            self.edges.setdefault((origin, arrived.place), note)
             arrived.general = frozenset(mark for mark in arrived.general if self._inside(arrived, mark))
             self._push(arrived)
 

@@ -35,7 +35,8 @@ class Explorer(Control):
     """One exploration.
 
     ``watch`` may name edges of the static graph, see ``Control.crossed``.
-    ``executed`` has every instruction that was executed, by its place.
+    ``executed`` has every instruction that was executed, by its place, and ``edges`` every
+    way from one to another that was taken, with a note as a step of a trace has it.
     ``goals`` are the exit mnemonics that are asked about; None: all. What
     cannot be followed is no problem where no path leads to one.
     """
@@ -62,6 +63,7 @@ class Explorer(Control):
         self._heap: list[tuple[tuple[int, ...], int, tuple[object, ...]]] = []
         self._pushed = 0
         self.executed: dict[int, Decoded] = {}
+        self.edges: dict[tuple[int, int], str] = {}
         self._leading: frozenset[int] | None = None
         self.goals: frozenset[str] | None = None
 
@@ -109,7 +111,7 @@ class Explorer(Control):
         other = Explorer(self.image, self.solver, self.interrupts_after_call, self.bounds)
         other.no_return, other.helpers = self.no_return, self.helpers
         other.follow, other.goals, other._leading = self.follow, self.goals, self._leading
-        other.executed = self.executed
+        other.executed, other.edges, other.guard = self.executed, self.edges, self.guard
         other.order, other.loops, other._decoded = self.order, self.loops, self._decoded
         other._system_code = self._system_code
         return other

@@ -56,3 +56,4 @@ class Exploration:
 
 Choose = Callable[[Truth], bool]
 Observe = Callable[[Decoded, State, State, str], None]
+Guard = Callable[[int, Truth], Truth]

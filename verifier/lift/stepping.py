@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from verifier.lift import corrections, vex, window
 from verifier.lift.decode import BRANCHES, Decoded, ImmediateOperand, MemoryOperand, RegisterOperand, decode
-from verifier.lift.leaves import Bounds, Choose, Exploration, Leaf, LeafKind, Observe
+from verifier.lift.leaves import Bounds, Choose, Exploration, Guard, Leaf, LeafKind, Observe
 from verifier.lift.state import State, Trap
 from verifier.model import Defect, Image, Reason, Relocation, address_of, variant_of
 from verifier.solver import Solver
@@ -53,6 +53,7 @@ class Stepper:
     holds in one concrete machine; ``observe`` then sees each instruction with
     the states before and after. ``follow`` names the callees that are followed; None: all.
     ``no_return`` are functions that do not return, ``helpers`` such that keep most registers.
+    ``guard`` may put another condition in the place of each branch's.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Stepper:
         self.follow: frozenset[int] | None = None
         self.no_return: frozenset[str] = frozenset()
         self.helpers: frozenset[str] = frozenset()
+        self.guard: Guard | None = None
         self._decoded: dict[int, Decoded] = {}
         self._system_code: dict[int, bool] = {}
 
@@ -246,6 +248,10 @@ class Stepper:
 
     def _feasible(self, successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
         """The successors that some machine takes, their path conditions extended; traps split off."""
+        if self.guard is not None and len(successors) == 2:
+            taken = self.guard(successors[0].state.place, successors[0].condition)
+            both = zip(successors, (taken, lnot(taken)), strict=True)
+            successors = [replace(successor, condition=condition) for successor, condition in both]
         kept: list[vex.Successor] = []
         for successor in successors:
             state = successor.state
