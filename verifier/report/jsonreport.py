@@ -21,6 +21,7 @@ from verifier.model import (
     Disagreement,
     Field,
     FileReport,
+    Gate,
     Input,
     Location,
     OutcomeView,
@@ -29,9 +30,11 @@ from verifier.model import (
     Search,
     SiteResult,
     Step,
+    WaiverUse,
 )
 from verifier.recording import to_json
 from verifier.report import Style
+from verifier.report.fingerprint import of_clause, of_error, of_reason
 from verifier.report.grouping import code_digest, code_ranges
 from verifier.report.verdict import worst_verdict
 from verifier.report.words import hexa, in_order
@@ -43,11 +46,12 @@ Json = dict[str, Any]
 
 def render(run: Run, style: Style) -> str:
     """One JSON object for all reports; ``style`` changes nothing."""
-    return json.dumps(document(run.reports), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+    return json.dumps(document(run), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
 
 
-def document(reports: Sequence[FileReport]) -> Json:
+def document(run: Run) -> Json:
     """The object that ``render`` writes."""
+    reports = run.reports
     assumptions = {(item.id, item.text, item.source) for report in reports for item in report.assumptions}
     return {
         "schema": SCHEMA,
@@ -70,7 +74,7 @@ def document(reports: Sequence[FileReport]) -> Json:
         "profile": _common(report.profile for report in reports),
         "assumptions": [{"id": i, "text": text, "source": source} for i, text, source in sorted(assumptions)],
         "tool": dict(sorted({item for report in reports for item in report.tool})),
-        "sites": [_site(site, report.input.path) for report in reports for site in report.sites],
+        "sites": [_site(site, report) for report in reports for site in report.sites],
         "reasons": [reason for report in reports for reason in _reasons(report)],
         "evidence": {
             "cross_checks": [_cross_check(one, report.input.path) for report in reports for one in report.cross_checks],
@@ -89,6 +93,8 @@ def document(reports: Sequence[FileReport]) -> Json:
         "disagreements": [
             _disagreement(item, report.input.path) for report in reports for item in report.disagreements
         ],
+        "waivers": [_waiver(use) for use in run.waivers],
+        "gate": None if run.gate is None else _gate(run.gate),
     }
 
 
@@ -99,22 +105,50 @@ def _common(names: Iterable[str]) -> str | list[str] | None:
 
 
 def _reasons(report: FileReport) -> list[Json]:
-    found = [_reason(reason, report.input.path) for reason in report.reasons]
+    found = [_reason(reason, report) for reason in report.reasons]
     if report.error is not None:
         code, message, status = report.error
         error = {"code": code, "text": message, "remedy": "", "exit_code": status}
-        found.append(error | {"location": None, "input": report.input.path})
+        found.append(error | {"location": None, "input": report.input.path, "fingerprint": of_error(report)})
     return found
 
 
-def _reason(reason: Reason, path: str) -> Json:
+def _reason(reason: Reason, report: FileReport) -> Json:
     location = None if reason.location is None else _location(reason.location)
     return {
         "code": reason.code,
         "text": reason.text,
         "remedy": reason.remedy,
         "location": location,
-        "input": path,
+        "input": report.input.path,
+        "fingerprint": of_reason(report, reason),
+    }
+
+
+def _waiver(use: WaiverUse) -> Json:
+    one = use.waiver
+    return {
+        "id": one.id,
+        "clause": one.clause,
+        "fingerprint": one.fingerprint,
+        "reason": one.reason,
+        "owner": one.owner,
+        "expires": one.expires,
+        "state": use.state,
+        "waived": use.waived,
+    }
+
+
+def _gate(gate: Gate) -> Json:
+    baseline = gate.baseline
+    return {
+        "mode": gate.mode,
+        "exit_code": gate.exit_code,
+        "baseline": None if baseline is None else {"path": baseline.path, "sha256": baseline.sha256},
+        "findings": [
+            {"input": one.input, "id": one.id, "fingerprint": one.fingerprint, "state": one.state}
+            for one in gate.findings
+        ],
     }
 
 
@@ -129,14 +163,14 @@ def _location(location: Location) -> Json:
     }
 
 
-def _site(site: SiteResult, path: str) -> Json:
+def _site(site: SiteResult, report: FileReport) -> Json:
     return _location(site.location) | {
         "kind": site.kind,
-        "input": path,
+        "input": report.input.path,
         "entry": site.entry,
         "verdict": site.verdict,
         "witness": _values(site.witness),
-        "clauses": [_clause(clause) for clause in site.clauses],
+        "clauses": [_clause(clause, site, report) for clause in site.clauses],
         "code": [_range(item) for item in code_ranges(site)],
         "code_sha256": code_digest(site) or None,
         "features": sorted(site.switches),
@@ -185,13 +219,15 @@ def _range(item: CodeRange) -> Json:
     }
 
 
-def _clause(clause: ClauseResult) -> Json:
+def _clause(clause: ClauseResult, site: SiteResult, report: FileReport) -> Json:
     example = clause.counterexample
+    named = clause.status in ("violated", "waived")
     return {
         "id": clause.id,
         "status": clause.status,
         "config": [list(config) for config in in_order(clause.configs)],
         "reason": clause.reason,
+        "fingerprint": of_clause(report, site, clause.id) if named else None,
         "counterexample": None if example is None else _counterexample(example),
     }
 
