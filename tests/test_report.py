@@ -594,7 +594,7 @@ def test_json_has_the_documented_fields() -> None:
     whole = document(violated())
     assert set(whole) == {
         *("schema", "verdict", "inputs", "contract", "profile", "assumptions", "tool", "sites", "reasons"),
-        *("disagreements", "evidence"),
+        *("disagreements", "evidence", "waivers", "gate"),
     }
     site = whole["sites"][0]  # type: ignore[index]
     assert {"kind", "symbol", "offset", "address", "file", "line", "clauses"} <= set(site)

@@ -9,7 +9,7 @@ give one object whose sites and reasons name their input.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from verifier.model import (
