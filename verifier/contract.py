@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from verifier.model import FRAME_WORDS, GPRS, UserError
+from verifier.reads import note
 from verifier.toml_table import Levels, Table, hexadecimal, one_line, parse_toml, quoted
 
 SLOT_BYTES = 8
@@ -428,6 +429,7 @@ def _exists(path: Path) -> bool:
 def _read(path: Path) -> str:
     """The text of a contract file; refuses what is not a small regular file."""
     shown = one_line(path)
+    note(path)
     if not _exists(path):
         raise UserError("contract-not-found", f"{shown}: no such contract file; check the path", 2)
     # Opening a FIFO or a device would block or never end.

@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from verifier.model import UserError
+from verifier.reads import note
 from verifier.source import printable
 
 _MAX_LINKS = 40  # as Linux: path_resolution(7)
@@ -92,6 +93,7 @@ def check(names: Iterable[str], directory: str, allowed: Allowed, text: str, pat
     ``text`` what the tool read: a line of it is looked for to blame.
     """
     for name in dict.fromkeys(names):
+        note(name, directory)
         if not allowed.allows(name, directory):
             raise refusal(name, directory, text, path)
 

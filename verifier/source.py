@@ -36,6 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.model import UserError
+from verifier.reads import note
 
 SOURCE_BYTES = 16 << 20
 """The largest source that is read, unless told otherwise."""
@@ -68,6 +69,7 @@ def read_input(path: Path, limit: int = SOURCE_BYTES) -> bytes:
     file) or ``input-too-large``, with exit code 4.
     """
     name = printable(str(path))
+    note(path)
     try:
         # O_NONBLOCK: opening a FIFO must not wait for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
