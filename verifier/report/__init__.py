@@ -20,6 +20,9 @@ FORMATS: dict[str, str] = {
 }
 """Format name → module that renders it."""
 
+LISTING = frozenset({"html", "markdown"})
+"""Formats that show the code: they need ``FileReport.maps`` and ``sources``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
