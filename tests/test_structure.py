@@ -65,6 +65,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"console"}),
     frozenset({"parsers", "watch"}),
     frozenset({"commands"}),
+    frozenset({"outputs", "session"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
