@@ -21,6 +21,7 @@ from verifier.report.code import covered
 from verifier.report.counterexample import Listed, full, short
 from verifier.report.disagreement import disagreement
 from verifier.report.evidence import lines
+from verifier.report.findings import editor_lines as editor_lines
 from verifier.report.grouping import (
     StatusRow,
     Violation,
@@ -32,7 +33,7 @@ from verifier.report.grouping import (
 )
 from verifier.report.meaning import switch
 from verifier.report.verdict import worst_verdict
-from verifier.report.words import capital, clean, concise, counted, hexa, sentence, source, vendors
+from verifier.report.words import capital, clean, counted, hexa, sentence, source, vendors
 
 MIN_WIDTH, MAX_WIDTH = 60, 200
 
@@ -112,25 +113,6 @@ def _verdict(console: Console, report: FileReport) -> None:
         counted(len(report.assumptions), "assumption"),
     ]
     console.print(Padding(Text(clean("; ".join(filter(None, parts)))), (0, 0, 0, 2)))
-
-
-def editor_lines(report: FileReport, errors: bool = True) -> list[str]:
-    """One parsable line for each violated clause of each site, each reason and the error; never folded."""
-    path = report.input.path
-    lines: dict[str, None] = {}
-    for site in report.sites:
-        named: set[str] = set()
-        for violation in violations(site):
-            if violation.id not in named:
-                named.add(violation.id)
-                cause = violation.example.cause if violation.example is not None else violation.reason
-                lines[concise(path, site.location, "error", cause or "violated", violation.id)] = None
-    for reason in merged_reasons(report):
-        lines[concise(path, reason.location, "warning", reason.text, reason.code)] = None
-    if report.error is not None and errors:
-        for message in report.error[1].split("\n"):
-            lines[concise(path, None, "error", message.removeprefix(f"{path}: "), report.error[0])] = None
-    return list(lines)
 
 
 def _details(console: Console, report: FileReport, style: Style) -> None:
