@@ -17,6 +17,7 @@ from rich.text import Text
 
 from verifier.model import Assumption, FileReport, Input, Run, SiteResult
 from verifier.report import Style
+from verifier.report.closing import closing, fingerprints
 from verifier.report.code import covered
 from verifier.report.counterexample import Listed, full, short
 from verifier.report.disagreement import disagreement
@@ -36,6 +37,8 @@ from verifier.report.verdict import worst_verdict
 from verifier.report.words import capital, clean, counted, hexa, sentence, source, vendors
 
 MIN_WIDTH, MAX_WIDTH = 60, 200
+_FEW = 4
+"""Fingerprints that are shown without -v."""
 
 _COLORS = {"violated": "bold red", "error": "bold red", "inconclusive": "bold yellow", "proved": "bold green"}
 _STATUS_COLORS = {"proved": "green", "violated": "bold red", "unknown": "yellow", "waived": "yellow"}
@@ -73,6 +76,11 @@ def render(run: Run, style: Style) -> str:
             _assumptions(console, all_assumptions(reports, style.verbose), style.verbose)
         console.print()
         _summary(console, reports)
+    said = closing(run)
+    if said:
+        console.print()
+    for line in said:
+        console.print(Text(line), soft_wrap=True)
     lines = buffer.getvalue().split("\n")
     return "\n".join(line if style.color else line.rstrip() for line in lines)
 
@@ -125,6 +133,7 @@ def _details(console: Console, report: FileReport, style: Style) -> None:
         console.print()
         # As long as it is: a folded command cannot be pasted.
         console.print(Text.assemble(("Reproduce", "bold"), f": {clean(report.command)}"), soft_wrap=True)
+    _fingerprints(console, report, style.verbose)
     _reasons(console, report)
     said = list(lines(report, style.verbose))
     if said:
@@ -191,6 +200,17 @@ def _status_table(rows: Sequence[StatusRow]) -> Table:
             said.append(clean(f": {sentence(row.reason)}"))
         table.add_row(Text(row.status, style=_STATUS_COLORS.get(row.status, "dim")), said)
     return table
+
+
+def _fingerprints(console: Console, report: FileReport, verbose: bool) -> None:
+    """What a waiver or a baseline calls each violation."""
+    found = list(fingerprints(report))
+    shown = found if verbose else found[:_FEW]
+    if not shown:
+        return
+    said = ", ".join(f"{name} {print_}{' (waived)' if waived else ''}" for name, print_, waived in shown)
+    more = f"; -v lists all {len(found)}" if len(found) > len(shown) else ""
+    console.print(Text.assemble(("Fingerprints", "bold"), f": {clean(said)}{more}"))
 
 
 def _reasons(console: Console, report: FileReport) -> None:
