@@ -210,7 +210,7 @@ def test_reasons_without_a_sample_are_these() -> None:
     """A reason without a sample needs what no sample can have, or is a defect."""
     assert {reason.code for reason in REASONS} - set(REASON_SAMPLES) == {
         *("site-undecided", "timeout", "cover-gap", "replay-disagrees", "cross-check"),
-        *("stopped", "promise-missing", "state-limit"),
+        *("stopped", "promise-missing", "state-limit", "waived"),
     }
 
 

@@ -22,14 +22,15 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"confine", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "debuginfo", "reasons", "toml_table"}),
-    frozenset({"compilerflags", "elf", "isa", "lines", "source", "unpack"}),
+    frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
-    frozenset({"boundaries", "exitcheck"}),
+    frozenset({"baseline", "boundaries", "exitcheck"}),
     frozenset(
         {
             "coverage",
             "explain",
+            "gate",
             "headerrules",
             "listing",
             "locations",
@@ -41,6 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "rerun",
             "sites",
             "trace",
+            "waivers",
         }
     ),
     frozenset({"confirm", "entries", "patchtables", "prove", "replays", "replayscript"}),

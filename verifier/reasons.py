@@ -168,6 +168,13 @@ REASONS: tuple[ReasonCode, ...] = (
         "Move the trap in front of the load of RSP.",
     ),
     ReasonCode(
+        "waived",
+        "a violation is waived",
+        "Every violation that is left is covered by a waiver of the project. Nothing is proved of these clauses: they "
+        "fail, with a counterexample, and somebody answers for them until the day that the waiver names.",
+        "Mend the code and remove the waiver. With --gate a live waiver lets the run pass.",
+    ),
+    ReasonCode(
         "stopped",
         "the run was stopped by the user",
         "Ctrl-C ended the run. Sites that were judged before stand in the report; nothing else is known.",

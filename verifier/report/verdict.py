@@ -58,10 +58,11 @@ def check(report: FileReport) -> None:
     """Raise ValueError if the verdict is not borne out by what the report holds.
 
     The last guard against a fail-open defect upstream: "proved" needs a site,
-    and at every site at least one proved clause and none open; "violated"
-    needs a counterexample that was replayed.
+    and at every site at least one proved clause and none open or waived;
+    "violated" needs a counterexample that was replayed, and so does "waived".
     """
     clauses = [clause for site in report.sites for clause in site.clauses]
+    _check_waived(report)
     match report.verdict:
         case "proved":
             if not report.sites or not report.configs:
@@ -70,7 +71,7 @@ def check(report: FileReport) -> None:
                 raise ValueError("proved, but there are reasons to doubt it")
             for site in report.sites:
                 statuses = {clause.status for clause in site.clauses}
-                if site.verdict != "proved" or "proved" not in statuses or statuses & {"violated", "unknown"}:
+                if site.verdict != "proved" or "proved" not in statuses or statuses & {"violated", "unknown", "waived"}:
                     raise ValueError("proved, but a site is not")
         case "violated":
             shown = [clause.counterexample for clause in clauses if clause.status == "violated"]
@@ -84,3 +85,17 @@ def check(report: FileReport) -> None:
         case "error":
             if report.error is None or report.error[2] not in (USAGE, INPUT, INTERNAL):
                 raise ValueError("an error without a code")
+
+
+def _check_waived(report: FileReport) -> None:
+    """A waived clause is a confirmed violation with the waiver's words, and the report says that there is one."""
+    waived = [clause for site in report.sites for clause in site.clauses if clause.status == "waived"]
+    for clause in waived:
+        if clause.counterexample is None or not clause.counterexample.replayed or not clause.reason:
+            raise ValueError("waived, but no confirmed violation, or no words of a waiver")
+    if any(reason.code == "waived" for reason in report.reasons) != bool(waived):
+        raise ValueError("the reasons and the clauses differ in whether something is waived")
+    if any(
+        site.verdict == "proved" for site in report.sites if {clause.status for clause in site.clauses} & {"waived"}
+    ):
+        raise ValueError("a site is proved, but a clause of it is waived")
