@@ -17,6 +17,7 @@ from verifier.model import FileReport, Run
 FORMATS: dict[str, str] = {
     "text": "verifier.report.text",
     "json": "verifier.report.jsonreport",
+    "sarif": "verifier.report.sarif",
 }
 """Format name → module that renders it."""
 
