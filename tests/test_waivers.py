@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_samples import ALL_CONFIGS, CANONICAL, failed, inconclusive, proved, violated
+from report_samples import CANONICAL, failed, inconclusive, proved, violated
 
 from verifier import waivers
-from verifier.model import ClauseResult, Disagreement, FileReport, UserError, Waiver
+from verifier.model import ALL_CONFIGS, ClauseResult, Disagreement, FileReport, UserError, Waiver
 from verifier.report.fingerprint import of_clause
 from verifier.report.verdict import check
 

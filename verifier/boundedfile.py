@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from verifier.model import UserError
+from verifier.reads import note
 from verifier.toml_table import one_line
 
 
@@ -16,6 +17,7 @@ def read(path: Path, limit: int, what: str, missing: str, invalid: str) -> bytes
     large; the exit code is 2.
     """
     shown = one_line(path)
+    note(path)
     try:
         # Opening a FIFO or a device would block or never end.
         if not path.is_file():

@@ -27,7 +27,7 @@ from verifier.report.verdict import (
 MODES: tuple[GateMode, ...] = get_args(GateMode)
 """From the one that lets most through to the one that lets least."""
 
-_SETTLED = frozenset({"proved", "not-applicable", "waived"})
+_BAD = frozenset({"violated", "waived"})
 
 
 def decide(
@@ -80,15 +80,18 @@ def _open(report: FileReport) -> bool:
     """Whether anything but violated and waived clauses keeps the report from being proved."""
     if not report.sites or not report.configs or any(reason.code != "waived" for reason in report.reasons):
         return True
+    statuses = {clause.status for site in report.sites for clause in site.clauses}
+    if report.verdict != "proved" and not statuses & _BAD:
+        return True
     return any(_site_open(site) for site in report.sites)
 
 
 def _site_open(site: SiteResult) -> bool:
+    """Whether a clause has no answer, nothing was asked, or no violation explains that the site is not proved."""
     statuses = {clause.status for clause in site.clauses}
-    if not statuses <= {*_SETTLED, "violated"} or not statuses & {"proved", "waived", "violated"}:
+    if "unknown" in statuses or not statuses & {"proved", *_BAD}:
         return True
-    # Only a violated or waived clause explains that a site is not proved.
-    return site.verdict != "proved" and not statuses & {"waived", "violated"}
+    return site.verdict != "proved" and not statuses & _BAD
 
 
 def findings(reports: Sequence[FileReport], baseline: Baseline | None) -> tuple[Finding, ...]:
@@ -116,7 +119,7 @@ def _violations(report: FileReport, baseline: Baseline | None) -> Iterator[Findi
     for site in report.sites:
         bad: dict[str, list[ClauseResult]] = {}
         for clause in site.clauses:
-            if clause.status in ("violated", "waived"):
+            if clause.status in _BAD:
                 bad.setdefault(clause.id, []).append(clause)
         for name, results in bad.items():
             name_of_it = of_clause(report, site, name)
@@ -132,13 +135,11 @@ def _violations(report: FileReport, baseline: Baseline | None) -> Iterator[Findi
 
 
 def _unexplained(report: FileReport) -> Iterator[Finding]:
-    """What is open without a reason of its own: unknown clauses, or a site or a report without any result."""
-    path = report.input.path
-    if not report.sites or not report.configs:
-        yield Finding(path, "inconclusive", "", "new")
-    for site in report.sites:
-        unknown = dict.fromkeys(clause.id for clause in site.clauses if clause.status == "unknown")
-        for name in unknown:
-            yield Finding(path, name, of_clause(report, site, name), "new", site.location)
-        if not unknown and _site_open(site):
-            yield Finding(path, "inconclusive", "", "new", site.location)
+    """What is open without a reason of its own: unknown clauses, else the input as a whole."""
+    found = [
+        Finding(report.input.path, clause.id, of_clause(report, site, clause.id), "new", site.location)
+        for site in report.sites
+        for clause in site.clauses
+        if clause.status == "unknown"
+    ]
+    yield from found or [Finding(report.input.path, "inconclusive", "", "new")]
