@@ -9,38 +9,29 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from difflib import get_close_matches
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from types import FrameType
 
-from verifier import __version__
-from verifier.commands import COMMANDS, must_exist
-from verifier.console import PIPE_WIDTH, flushed, log, say, use_color, width, write_out
-from verifier.model import FileReport, InputFile, UserError
-from verifier.options import Options, from_namespace
+from verifier.commands import COMMANDS
+from verifier.console import flushed, log, say
+from verifier.model import GateMode, Run, UserError, WaiverUse
+from verifier.options import from_namespace
+from verifier.outputs import Outputs, chosen, deliver, guessed
 from verifier.parsers import build_parser
-from verifier.progress import Progress, shown
-from verifier.report import FORMATS, Style, render
-from verifier.report.verdict import (
-    INTERNAL,
-    INTERRUPTED,
-    PROVED,
-    USAGE,
-    check,
-    exit_code,
-    worst_code,
-)
+from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, exit_code, worst_code
+from verifier.session import TRACEBACK, Work, failed, internal, interrupted, verified
 
-TRACEBACK = "VERIFY_EXIT_TRACEBACK"
+__all__ = ["TRACEBACK", "main"]
 
-_ENGINE_LOGGERS = ("angr", "archinfo", "claripy", "cle", "pyvex")
-
-
-class _Verify(Protocol):
-    def __call__(self, path: Path, options: Options, *, progress: Progress) -> FileReport: ...
+WAIVERS = "verify-exit.waivers.toml"
+"""Read if it stands next to the configuration file or, without one, in the project's root."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
     try:
-        return _main(words)
+        with _terminated_like_interrupted():
+            return _main(words)
     except UserError as error:
         say(f"error[{error.code}]: {error.message}")
         return error.exit_code
@@ -60,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return INTERRUPTED
     except Exception as error:
-        _internal(error)
+        internal(error)
         return INTERNAL
 
 
@@ -69,6 +61,23 @@ def _open_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, with which a CI system cancels a step, ends the run as Ctrl-C does: what is known is written."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _main(words: list[str]) -> int:
@@ -80,163 +89,118 @@ def _main(words: list[str]) -> int:
     except SystemExit as stop:
         # argparse ends the process after --help and --version.
         return flushed(PROVED if stop.code is None else int(stop.code))
-    if not parsed.paths:
-        log(parser.format_usage())
-        say("error[usage]: no file given; --help lists the options")
-        return USAGE
-    outputs = _outputs(parsed.format, parsed.paths, parsed.emit_replay)
-    options = from_namespace(parsed)
-    reports: list[FileReport] = []
-    for number, path in enumerate(parsed.paths, 1):
-        title = path if len(parsed.paths) == 1 else f"{path} ({number} of {len(parsed.paths)})"
-        reports.append(_verify(path, _for_one(options, number, len(parsed.paths)), title, parsed.quiet))
-        if _interrupted(reports[-1]):
-            break
-    status = _deliver(reports, outputs, parsed)
-    return INTERRUPTED if _interrupted(reports[-1]) else status
-
-
-def _for_one(options: Options, number: int, inputs: int) -> Options:
-    """The options for one of several inputs: each has a directory of its own below those that were named."""
-    if inputs == 1:
-        return options
-    directories = options.emit_smt2, options.certificate
-    for directory in filter(None, directories):
-        try:
-            Path(directory).mkdir(exist_ok=True)
-        except OSError as error:
-            raise UserError("output-unwritable", f"{directory}: {error.strerror or error}", USAGE) from None
-    smt2, certificate = (None if name is None else str(Path(name) / str(number)) for name in directories)
-    return replace(options, emit_smt2=smt2, certificate=certificate)
-
-
-def _interrupted(report: FileReport) -> bool:
-    """Whether Ctrl-C ended the run within this file: what is known is written, and the status is 130."""
-    return any(reason.code == "stopped" for reason in report.reasons)
-
-
-def _verify(path: str, options: Options, title: str, quiet: bool) -> FileReport:
-    """The report of one file; an error becomes a report, so that the other files still run.
-
-    What is done in the meantime is shown under ``title``, unless ``quiet``.
-    """
-    try:
-        must_exist(path)
-        with shown(title, sys.stderr, os.environ, quiet) as progress:
-            progress.stage("starting")
-            report = _pipeline()(Path(path), options, progress=progress)
-        check(report)
-        return report
     except UserError as error:
-        failure = (error.code, error.message, error.exit_code)
+        outputs = guessed(words)
+        if outputs is None:
+            raise
+        return _report_error(error, outputs)
+    if parsed.watch:
+        from verifier.watch import cleaner, watch
+
+        return watch(lambda: _once(parsed, parser), parsed.paths, cleaner(sys.stdout, os.environ))
+    return _once(parsed, parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call, completed from the configuration. ``waivers`` and ``baseline`` are files, or None."""
+
+    works: tuple[Work, ...]
+    outputs: Outputs
+    gate: GateMode | None
+    baseline: Path | None
+    waivers: Path | None
+    strict: bool
+
+
+def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """One run, from reading the configuration to writing the results."""
+    # Until the configuration is known, what the command line asks for is written.
+    outputs = _outputs(parsed, parsed.format, parsed.paths)
+    try:
+        if not parsed.paths:
+            log(parser.format_usage())
+            raise UserError("usage", "no file given; --help lists the options", USAGE)
+        request = _request(parsed)
+        outputs = request.outputs
+        run = _run(request, parsed.quiet)
+    except UserError as error:
+        return _report_error(error, outputs)
+    status = worst_code([_status(run, request), deliver(run, outputs, os.environ)])
+    return INTERRUPTED if interrupted(run.reports) else status
+
+
+def _report_error(error: UserError, outputs: Outputs) -> int:
+    """An error of the call itself, in every format that was asked for."""
+    say(f"error[{error.code}]: {error.message}")
+    if not outputs.told:
+        outputs = replace(outputs, chosen=tuple(one for one in outputs.chosen if one.file is not None))
+    outputs = replace(outputs, replay_script=None, attestation=None)
+    return worst_code([error.exit_code, deliver(failed(error), outputs, os.environ)])
+
+
+def _outputs(parsed: argparse.Namespace, formats: Sequence[str], inputs: Sequence[str]) -> Outputs:
+    return chosen(formats, inputs, parsed.emit_replay, parsed.attest, parsed.color, parsed.verbose, parsed.quiet)
+
+
+def _request(parsed: argparse.Namespace) -> Request:
+    """The call, complete. Raises UserError."""
+    told, root = from_namespace(parsed), _root()
+    outputs = _outputs(parsed, parsed.format, parsed.paths)
+    works = tuple(Work(path, _key(path, root), replace(told, listing=outputs.needs_listing)) for path in parsed.paths)
+    if parsed.gate != "new-only" and parsed.baseline is not None:
+        raise UserError("usage", "--baseline is for --gate new-only", USAGE)
+    waivers = None if parsed.waivers is None else Path(parsed.waivers)
+    if waivers is None and (root / WAIVERS).exists():
+        waivers = root / WAIVERS
+    baseline = None if parsed.baseline is None else Path(parsed.baseline)
+    return Request(works, outputs, parsed.gate, baseline, waivers, parsed.strict)
+
+
+def _key(path: str, root: Path) -> str:
+    """The path as seen from the project's root, if it is below."""
+    full = Path(os.path.abspath(path))
+    return full.relative_to(root).as_posix() if full.is_relative_to(root) else path
+
+
+def _run(request: Request, quiet: bool) -> Run:
+    """Verify, apply the waivers, and let the gate decide. Raises UserError for a bad waiver file or baseline."""
+    from verifier.baseline import load as load_baseline
+    from verifier.gate import decide
+    from verifier.waivers import apply, load, warnings
+
+    # Before any work: files that cannot be used.
+    if request.gate == "new-only" and request.baseline is None:
+        text = "--gate new-only: no baseline to compare with; name a JSON report with --baseline"
+        raise UserError("baseline-missing", text, USAGE)
+    baseline = None if request.baseline is None else load_baseline(request.baseline)
+    waivers = () if request.waivers is None else load(request.waivers)
+    reports, uses = apply(verified(request.works, quiet), waivers, datetime.now(UTC).date())
+    for line in warnings(uses):
+        say(f"warning: {line}")
+    if request.gate is None:
+        return Run(reports, uses)
+    try:
+        return Run(reports, uses, decide(request.gate, reports, baseline, uses, request.strict))
+    except UserError as error:
+        # What was verified is reported all the same.
         say(f"error[{error.code}]: {error.message}")
-    except Exception as error:
-        failure = ("internal-error", f"{type(error).__name__}: {error}", INTERNAL)
-        _internal(error, path)
-    return FileReport(
-        input=InputFile(path, ""),
-        verdict="error",
-        contract=options.contract or "",
-        profile=options.profile or "",
-        configs=options.configs or (),
-        entries=options.entries,
-        assumptions=(),
-        sites=(),
-        reasons=(),
-        tool=(("verify-exit", __version__),),
-        command="",
-        error=failure,
-    )
+        return Run((*reports, *failed(error).reports), uses)
 
 
-def _pipeline() -> _Verify:
-    import logging
-
-    for name in _ENGINE_LOGGERS:
-        # Their warnings are about their own heuristics, which are not used here.
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    from verifier.pipeline import verify
-
-    return verify
+def _status(run: Run, request: Request) -> int:
+    """What the gate says, else the worst verdict; --strict counts waivers that waive nothing."""
+    if run.gate is not None:
+        return run.gate.exit_code
+    codes = [exit_code(report) for report in run.reports]
+    return worst_code([*codes, USAGE] if request.strict and _idle(run.waivers) else codes)
 
 
-# Output.
+def _idle(uses: Sequence[WaiverUse]) -> bool:
+    return any(use.state != "used" for use in uses)
 
 
-def _outputs(
-    words: Sequence[str], inputs: Sequence[str], replay_script: str | None = None
-) -> list[tuple[str, str | None]]:
-    """(format, file or None for stdout) for each --format; text goes to stdout unless another does.
-
-    Raises UserError("usage") for an unknown format, two formats on stdout, or
-    a file that is also an input or named twice.
-    """
-    chosen: list[tuple[str, str | None]] = []
-    for word in words:
-        name, equals, file = word.partition("=")
-        if name not in FORMATS:
-            near = get_close_matches(name, FORMATS, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UserError("usage", f"--format {name}: available are {', '.join(FORMATS)}{hint}", USAGE)
-        if equals and not file:
-            raise UserError("usage", f"--format {word}: a file name must follow the '='", USAGE)
-        chosen.append((name, None if file in ("", "-") else file))
-    files = [os.path.realpath(file) for _, file in (*chosen, ("", replay_script)) if file is not None]
-    if len(set(files)) < len(files):
-        raise UserError("usage", "two outputs go to the same file", USAGE)
-    if set(files) & {os.path.realpath(path) for path in inputs}:
-        raise UserError("usage", "an output file is also an input", USAGE)
-    on_stdout = sum(file is None for _, file in chosen)
-    if on_stdout > 1:
-        raise UserError("usage", "--format: two formats go to stdout; write one as FORMAT=FILE", USAGE)
-    return chosen if on_stdout else [("text", None), *chosen]
-
-
-def _deliver(
-    reports: Sequence[FileReport], outputs: Sequence[tuple[str, str | None]], parsed: argparse.Namespace
-) -> int:
-    """Write every output; the status is the worst of the verdicts and of failed writes."""
-    codes = [exit_code(report) for report in reports]
-    # Files first: a reader that closes the pipe must not cost the JSON file.
-    for name, file in sorted(outputs, key=lambda output: output[1] is None):
-        if file is None:
-            color = use_color(parsed.color, sys.stdout, os.environ)
-            style = Style(width(sys.stdout), color, parsed.verbose, parsed.quiet, errors=False)
-            codes.append(write_out(render(name, reports, style)))
-            continue
-        codes.append(_written(file, render(name, reports, Style(PIPE_WIDTH, False, parsed.verbose, parsed.quiet))))
-    if parsed.emit_replay is not None:
-        codes.append(_emit_replay(reports, parsed.emit_replay))
-    return worst_code(codes)
-
-
-def _written(file: str, text: str) -> int:
-    """0, or 2 if the file could not be written."""
-    try:
-        Path(file).write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        say(f"error[output-unwritable]: {file}: {error.strerror or error}")
-        return USAGE
-    return PROVED
-
-
-def _emit_replay(reports: Sequence[FileReport], file: str) -> int:
-    """Write the script; a run in which nothing was executed has none."""
-    from verifier.replayscript import script
-
-    try:
-        return _written(file, script(reports))
-    except ValueError:
-        say(f"{file} was not written: no exit was reached, so that there is nothing to replay")
-        return PROVED
-
-
-def _internal(error: BaseException, path: str | None = None) -> None:
-    where = f"{path}: " if path is not None else ""
-    hint = f"(rerun with {TRACEBACK}=1 for the traceback)"
-    if os.environ.get(TRACEBACK):
-        import traceback
-
-        log("".join(traceback.format_exception(error)))
-        hint = "(traceback above)"
-    say(f"internal error: {where}{type(error).__name__}: {error} {hint}")
+def _root() -> Path:
+    """The project's root: the directory with the repository that the current one is in, else the current one."""
+    here = Path.cwd()
+    return next((parent for parent in (here, *here.parents) if (parent / ".git").exists()), here)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 
 from verifier.console import PIPE_WIDTH, say, use_color, width, write_out
@@ -92,7 +93,7 @@ def guessed(words: Sequence[str]) -> Outputs | None:
 
     A CI system collects the files of a step that failed as well.
     """
-    formats = [other for word, other in zip(words, words[1:], strict=False) if word == "--format"]
+    formats = [other for word, other in pairwise(words) if word == "--format"]
     formats += [word.removeprefix("--format=") for word in words if word.startswith("--format=")]
     others = [word for word in words if not word.startswith("-") and word not in formats]
     try:

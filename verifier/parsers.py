@@ -38,6 +38,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_arguments(parser)
     add_evidence_arguments(parser)
+    gate = parser.add_argument_group("gate (for CI: what the exit code makes of the findings)")
+    gate.add_argument(
+        "--gate",
+        choices=("advisory", "new-only", "strict"),
+        help="advisory: only errors fail; new-only: what is not in the baseline fails; strict: all fails that no "
+        "waiver covers (default: no gate, 0 is proved and nothing else)",
+    )
+    gate.add_argument("--baseline", metavar="REPORT.json", help="the JSON report that --gate new-only compares with")
+    gate.add_argument(
+        "--waivers",
+        metavar="FILE",
+        help="violations that somebody answers for (default: verify-exit.waivers.toml in the project's root)",
+    )
+    gate.add_argument("--strict", action="store_true", help="waivers that are unused or expired fail the run")
     output = parser.add_argument_group("output")
     output.add_argument(
         "--format",
@@ -51,6 +65,10 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE.py",
         help="write a script that repeats every counterexample and witness, with Python and Unicorn alone",
     )
+    output.add_argument(
+        "--attest", metavar="FILE", help="write an unsigned in-toto statement about the inputs and the verdict"
+    )
+    output.add_argument("--watch", action="store_true", help="verify again whenever a file that was read is saved")
     output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")

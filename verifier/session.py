@@ -1,27 +1,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Verify every job of one call; an error or Ctrl-C becomes part of the result, so that it is reported like any other."""
+"""Verify every job of one call. An error or Ctrl-C becomes part of the result, and is reported like any other."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from verifier import __version__
 from verifier.commands import must_exist
 from verifier.console import log, say
 from verifier.model import FileReport, InputFile, Reason, Run, UserError
 from verifier.options import Options
-from verifier.progress import shown
+from verifier.progress import Progress, shown
 from verifier.report.verdict import INTERNAL, USAGE, check
 
 TRACEBACK = "VERIFY_EXIT_TRACEBACK"
 
 _ENGINE_LOGGERS = ("angr", "archinfo", "claripy", "cle", "pyvex")
+
+
+class _Verify(Protocol):
+    def __call__(self, path: Path, options: Options, *, progress: Progress) -> FileReport: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def internal(error: BaseException, path: str | None = None) -> None:
     where = f"{path}: " if path is not None else ""
     hint = f"(rerun with {TRACEBACK}=1 for the traceback)"
     if os.environ.get(TRACEBACK):
+        import traceback
+
         log("".join(traceback.format_exception(error)))
         hint = "(traceback above)"
     say(f"internal error: {where}{type(error).__name__}: {error} {hint}")
@@ -90,12 +95,7 @@ def _verify(work: Work, title: str, quiet: bool) -> FileReport:
         must_exist(work.path)
         with shown(title, sys.stderr, os.environ, quiet) as progress:
             progress.stage("starting")
-            for name in _ENGINE_LOGGERS:
-                # Their warnings are about their own heuristics, which are not used here.
-                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-            from verifier.pipeline import verify
-
-            report = verify(Path(work.path), work.options, progress=progress)
+            report = _pipeline()(Path(work.path), work.options, progress=progress)
         check(report)
         return report
     except UserError as error:
@@ -104,6 +104,17 @@ def _verify(work: Work, title: str, quiet: bool) -> FileReport:
     except Exception as error:
         internal(error, work.path)
         return _failed(work, ("internal-error", f"{type(error).__name__}: {error}", INTERNAL))
+
+
+def _pipeline() -> _Verify:
+    import logging
+
+    for name in _ENGINE_LOGGERS:
+        # Their warnings are about their own heuristics, which are not used here.
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    from verifier.pipeline import verify
+
+    return verify
 
 
 def _failed(work: Work, error: tuple[str, str, int]) -> FileReport:
