@@ -18,6 +18,9 @@ FORMATS: dict[str, str] = {
     "text": "verifier.report.text",
     "json": "verifier.report.jsonreport",
     "sarif": "verifier.report.sarif",
+    "concise": "verifier.report.concise",
+    "junit": "verifier.report.junit",
+    "ktap": "verifier.report.ktap",
 }
 """Format name → module that renders it."""
 
