@@ -21,7 +21,7 @@ PACKAGE = ROOT / "verifier"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"confine", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
-    frozenset({"clauses", "debuginfo", "reasons", "toml_table"}),
+    frozenset({"clauses", "debuginfo", "errors", "reasons", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
@@ -45,7 +45,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "waivers",
         }
     ),
-    frozenset({"confirm", "entries", "patchtables", "prove", "replays", "replayscript"}),
+    frozenset({"confirm", "entries", "patchtables", "prove", "replays", "replayscript", "topics"}),
     frozenset(
         {
             "counterexample",

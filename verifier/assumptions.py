@@ -167,6 +167,21 @@ _ON_USE = {"interrupts_after_call": "calls-interrupts", "stores": "contract-stor
 """Facts that are listed only if the verdict used what they say: the id that notes it."""
 
 
+_LAYOUT = "RSP and the frame are laid out as the contract {name} says, with its selectors and STAR."
+_VOUCHED = "the contract, which names who says so"
+_CR3 = "In user mode CR3 has its value at the entry."
+
+
+def texts() -> tuple[Assumption, ...]:
+    """Every assumption that a report can list, without the promises, sorted by id; "…" is for the contract to say."""
+    found = [Assumption(name, *said) for name, said in _OURS.items()]
+    for field, text in _FACTS.items():
+        found.append(Assumption(f"contract-{field.replace('_', '-')}", text.format(value="…"), _VOUCHED))
+    found.append(Assumption("contract-layout", _LAYOUT.format(name="…"), _VOUCHED))
+    found.append(Assumption("contract-cr3", _CR3, _VOUCHED))
+    return tuple(sorted(found, key=lambda assumption: assumption.id))
+
+
 def collect(contract: Contract, used: Iterable[str]) -> tuple[Assumption, ...]:
     """Every assumption of a verdict, sorted by id: ours that were used, and the contract's."""
     used = set(used) | set(_ALWAYS)
@@ -177,11 +192,9 @@ def collect(contract: Contract, used: Iterable[str]) -> tuple[Assumption, ...]:
             continue
         identifier = f"contract-{field.replace('_', '-')}"
         found.append(Assumption(identifier, text.format(value=fact.value), fact.source))
-    layout = f"RSP and the frame are laid out as the contract {contract.name} says, with its selectors and STAR."
-    found.append(Assumption("contract-layout", layout, contract.source))
+    found.append(Assumption("contract-layout", _LAYOUT.format(name=contract.name), contract.source))
     if "cr3-contract" in used:
-        text = "In user mode CR3 has its value at the entry."
-        found.append(Assumption("contract-cr3", text, contract.cr3.source))
+        found.append(Assumption("contract-cr3", _CR3, contract.cr3.source))
     for clause, fact in contract.promises:
         found.append(Assumption(f"promise-{clause}", fact.value, fact.source))
     return tuple(sorted(found, key=lambda assumption: assumption.id))

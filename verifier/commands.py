@@ -16,13 +16,15 @@ from verifier.report.words import clean
 
 
 def explain(words: Sequence[str]) -> int:
-    """``verify-exit explain``: what a clause, a reason or an exit code means."""
+    """``verify-exit explain``: what an id of a report or a message means."""
     from verifier.clauses import CLAUSES, IRET_CLAUSES
     from verifier.explain import explain as explained
+    from verifier.topics import topics
 
     parsed = explain_parser().parse_args(words)
     columns = min(width(sys.stdout), PIPE_WIDTH)
-    return write_out(explained(parsed.ids, tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES))), max(columns, 40)))
+    clauses = tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES)))
+    return write_out(explained(parsed.ids, clauses, max(columns, 40), topics()))
 
 
 def replay(words: Sequence[str]) -> int:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""``verify-exit explain [ID…]``: what a clause, a reason code or an exit code means.
+"""``verify-exit explain [ID…]``: what a clause, a reason code, an exit code or another id of a report means.
 
-Plain text, no heavy import. The clause table comes in as an argument, so that
-this module knows its shape only.
+Plain text, no heavy import. The clause table and the further topics come in as
+arguments, so that this module knows their shape only.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
@@ -56,31 +57,55 @@ class ClauseText(Protocol):
         ...
 
 
-def explain(ids: Sequence[str], clauses: Sequence[ClauseText], width: int = 80) -> str:
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something else with an id. ``kind`` is a word such as "assumption"; ``parts`` are (label or "", text).
+
+    Topics of one ``group`` are listed under it, in the order given.
+    """
+
+    group: str
+    kind: str
+    id: str
+    title: str
+    parts: tuple[tuple[str, str], ...] = ()
+
+
+def explain(ids: Sequence[str], clauses: Sequence[ClauseText], width: int = 80, topics: Sequence[Topic] = ()) -> str:
     """The explanation of each id, or the list of all ids for none; lines of at most ``width`` columns.
 
+    An id that means several things, such as a reason and an error, gets all of them.
     Raises UserError("unknown-id", exit code 2) with the nearest known id.
     """
     if not ids:
-        return _listing(clauses, width)
-    return "\n".join(_one(name, clauses, width) for name in ids)
+        return _listing(clauses, width, topics)
+    return "\n".join(_one(name, clauses, width, topics) for name in ids)
 
 
-def _one(name: str, clauses: Sequence[ClauseText], width: int) -> str:
+def _one(name: str, clauses: Sequence[ClauseText], width: int, topics: Sequence[Topic]) -> str:
     wanted = name.strip().lower()
-    for clause in clauses:
-        if wanted == clause.id or (clause.id == "gpr" and wanted in {f"gpr.{register}" for register in GPRS}):
-            return _clause(wanted, clause, width)
-    for reason in REASONS:
-        if wanted == reason.code:
-            return _reason(reason, width)
-    for code, title, meaning in EXIT_CODES:
-        if wanted in (str(code), title):
-            return _paragraphs(f"exit code {code}: {title}", [("", meaning)], width)
-    known = [clause.id for clause in clauses] + [reason.code for reason in REASONS]
+    found = list(_matching(wanted, clauses, width, topics))
+    if found:
+        return "\n".join(found)
+    known = [clause.id for clause in clauses] + [reason.code for reason in REASONS] + [topic.id for topic in topics]
     near = get_close_matches(wanted, [*known, *(f"gpr.{register}" for register in GPRS)], 1)
     hint = f"did you mean {near[0]!r}?" if near else "'verify-exit explain' lists all ids"
     raise UserError("unknown-id", f"nothing to explain under {name!r}: {hint}", exit_code=2)
+
+
+def _matching(wanted: str, clauses: Sequence[ClauseText], width: int, topics: Sequence[Topic]) -> Iterator[str]:
+    for clause in clauses:
+        if wanted == clause.id or (clause.id == "gpr" and wanted in {f"gpr.{register}" for register in GPRS}):
+            yield _clause(wanted, clause, width)
+    for reason in REASONS:
+        if wanted == reason.code:
+            yield _reason(reason, width)
+    for code, title, meaning in EXIT_CODES:
+        if wanted in (str(code), title):
+            yield _paragraphs(f"exit code {code}: {title}", [("", meaning)], width)
+    for topic in topics:
+        if wanted == topic.id:
+            yield _paragraphs(f"{topic.kind} {topic.id}: {topic.title}", topic.parts, width)
 
 
 def _clause(name: str, clause: ClauseText, width: int) -> str:
@@ -114,26 +139,36 @@ def _paragraphs(title: str, parts: Sequence[tuple[str, str]], width: int) -> str
     return "\n".join(lines) + "\n"
 
 
-def _listing(clauses: Sequence[ClauseText], width: int) -> str:
+def _listing(clauses: Sequence[ClauseText], width: int, topics: Sequence[Topic]) -> str:
     reasons = [(reason.code, reason.title) for reason in REASONS]
+    groups = [
+        (group, [(topic.id, topic.title) for topic in topics if topic.group == group])
+        for group in dict.fromkeys(topic.group for topic in topics)
+    ]
     sections = [
         ("Clauses (a SYSRET must meet each)", [(clause.id, clause.title) for clause in clauses]),
         ("Reasons for an inconclusive verdict", reasons),
+        *groups,
         ("Exit codes", [(str(code), f"{title}. {meaning}") for code, title, meaning in EXIT_CODES]),
         ("Order of exit codes for several files", [("", "1 beats 70 beats 2 beats 4 beats 3 beats 0.")]),
     ]
-    blocks = []
-    for title, rows in sections:
-        column = max(len(name) for name, _ in rows) + 4
-        lines = [title]
-        for name, text in rows:
-            lines += textwrap.wrap(
-                text,
-                width,
-                initial_indent=f"  {name}".ljust(column),
-                subsequent_indent=" " * column,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        blocks.append("\n".join(lines) + "\n")
-    return "\n".join(blocks)
+    return "\n".join(f"{textwrap.fill(title, width)}\n{_rows(rows, width)}" for title, rows in sections)
+
+
+def _rows(rows: Sequence[tuple[str, str]], width: int) -> str:
+    """Name and text side by side, or one below the other where a column would leave the text no room."""
+    column = max((len(name) for name, _ in rows), default=0) + 4
+    lines: list[str] = []
+    for name, text in rows:
+        below = column > width // 2
+        if below:
+            lines.append(f"  {name}")
+        lines += textwrap.wrap(
+            text,
+            width,
+            initial_indent="      " if below else f"  {name}".ljust(column),
+            subsequent_indent="      " if below else " " * column,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines) + "\n"
