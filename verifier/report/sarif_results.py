@@ -106,7 +106,8 @@ def _clauses(report: FileReport) -> Iterator[Draft]:
         for clause, group in _groups(site, "violated").items():
             yield _violated(report, site, clause, group, 1, "error")
         for clause, group in _groups(site, "waived").items():
-            yield _violated(report, site, clause, group, 3, "note")
+            if clause not in _groups(site, "violated"):  # else it counts, and the result above says where
+                yield _violated(report, site, clause, group, 3, "note")
         if not report.reasons:  # else these say why, once for all clauses that they leave open
             yield from _open(report, site)
 

@@ -102,4 +102,4 @@ def _rule(name: str, title: str, full: str, parts: Iterable[tuple[str, str]], le
 def _pascal(title: str) -> str:
     """The title as one word in Pascal case, as SARIF's validator wants a rule's name; it differs from every id."""
     plain = "".join(char if char.isascii() and char.isalnum() else " " for char in title.replace("'", ""))
-    return "".join(word.capitalize() for word in plain.split()) or "Rule"
+    return "".join(word.capitalize() for word in plain.split() if len(word) > 1 or word.isdigit()) or "Rule"
