@@ -19,15 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"confine", "reads", "recording", "terms"}),
+    frozenset({"confine", "globs", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "debuginfo", "errors", "reasons", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
-    frozenset({"baseline", "boundaries", "exitcheck"}),
+    frozenset({"baseline", "boundaries", "exitcheck", "settings"}),
     frozenset(
         {
+            "configvalues",
             "coverage",
             "explain",
             "gate",
@@ -45,7 +46,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "waivers",
         }
     ),
-    frozenset({"confirm", "entries", "patchtables", "prove", "replays", "replayscript", "topics"}),
+    frozenset({"config", "confirm", "entries", "patchtables", "prove", "replays", "replayscript", "topics"}),
     frozenset(
         {
             "counterexample",
@@ -56,10 +57,11 @@ LAYERS: tuple[frozenset[str], ...] = (
             "pathmap",
             "plan",
             "references",
+            "targets",
             "thunks",
         }
     ),
-    frozenset({"challenge", "crosscheck", "guards", "obligation_files", "patching", "results"}),
+    frozenset({"challenge", "crosscheck", "guards", "obligation_files", "patching", "results", "showconfig"}),
     frozenset({"certificate"}),
     frozenset({"evidence", "inputs"}),
     frozenset({"judge"}),
