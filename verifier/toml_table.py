@@ -15,6 +15,9 @@ from difflib import get_close_matches
 
 from verifier.model import UserError
 
+LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""", re.ASCII)
+"""A key of more than 32 parts: tomllib takes quadratic time for it, and no format of ours has one."""
+
 Levels = Mapping[tuple[str, ...], tuple[str, ...]]
 """The keys of a format: path of a table → the keys it may have."""
 
@@ -109,6 +112,8 @@ class Table:
 
 def parse_toml(text: str, file: str, code: str, levels: Levels) -> Table:
     """The top table of a TOML text, its keys checked. Raises UserError ``code``."""
+    if LONG_KEY.search(text):
+        raise UserError(code, f"{one_line(file)}: a key has more than 32 parts; no key here needs that", 2)
     try:
         data = tomllib.loads(text)
     # ValueError is also raised for an integer with more digits than Python converts.
