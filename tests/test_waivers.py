@@ -118,7 +118,9 @@ def test_two_of_one_id_are_refused(tmp_path: Path) -> None:
     assert "W-1 is the id of an earlier waiver" in refused(tmp_path, WHOLE + WHOLE).message
 
 
-@pytest.mark.parametrize("text", ["waiver = 1", "waiver = [1]", "waiver = [[]]", "[[[", "waiver = " + "[" * 5000, "a." * 400_000])
+@pytest.mark.parametrize(
+    "text", ["waiver = 1", "waiver = [1]", "waiver = [[]]", "[[[", "waiver = " + "[" * 5000, "a." * 400_000]
+)
 def test_other_shapes_are_refused(tmp_path: Path, text: str) -> None:
     """What is not an array of tables is refused in one line, however deep it is, and before it takes long."""
     assert refused(tmp_path, text).code == "waivers-invalid"
