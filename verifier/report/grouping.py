@@ -86,11 +86,11 @@ def _labels(members: Sequence[ClauseResult], gprs: Sequence[str], among: Sequenc
     return tuple(labels)
 
 
-def violations(site: SiteResult) -> tuple[Violation, ...]:
-    """The site's violated clauses; counterexamples that differ only in the configuration are one."""
+def violations(site: SiteResult, status: Status = "violated") -> tuple[Violation, ...]:
+    """The site's violated (or waived) clauses; counterexamples that differ only in the configuration are one."""
     found: dict[tuple[str, Counterexample | None, str | None], Violation] = {}
     for clause in site.clauses:
-        if clause.status != "violated":
+        if clause.status != status:
             continue
         example = clause.counterexample
         key = (clause.id, None if example is None else replace(example, config=("", "")), clause.reason)

@@ -164,7 +164,8 @@ def _site(console: Console, report: FileReport, site: SiteResult, style: Style, 
     if style.verbose and site.witness:
         console.print(_entry("Witness (a state that reaches it)", ", ".join(map(_chosen, site.witness))))
     listed: Listed = {}
-    for violation in violations(site):
+    waived = violations(site, "waived") if style.verbose else ()
+    for violation in (*violations(site), *waived):
         for part in _violation(report, violation, style, console.width, shown, listed):
             console.print(part)
 
