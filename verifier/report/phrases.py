@@ -94,7 +94,7 @@ def frame_known(report: FileReport) -> str:
 def code_rows(site: SiteResult) -> list[tuple[str, str, str]]:
     """(range, variant, SHA-256) of the code that a site's verdict covers, and the SHA-256 of that list last."""
     rows = [(f"0x{item.start:x} to 0x{item.end:x}", item.variant, item.sha256) for item in code_ranges(site)]
-    return [*rows, ("this list", "", code_digest(site))] if rows else []
+    return [*rows, ("all of this list", "", code_digest(site))] if rows else []
 
 
 def gate_sentence(gate: Gate) -> str:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The code on the exit paths as plain text: each source line with its instructions, and what reaches them.
+
+In front of an instruction stands where its paths lead, behind it how they end and which proofs rest on it.
+The strings are not escaped: names in them are as the report has them.
+"""
+
+from __future__ import annotations
+
+from verifier.model import CodeLine, FileReport, PathMap, SiteResult
+from verifier.report.grouping import Violation
+from verifier.report.machine import code_heading, failed, offset
+from verifier.report.words import source
+
+_LEGEND = "S: leads to SYSRET or SYSEXIT only, I: to IRET only, B: to both, -: to neither"
+_LETTERS = {"fast": "S", "slow": "I", "both": "B", "none": "-"}
+_MAX_CODE, _MAX_TEXT = 20, 40
+
+
+def legend(report: FileReport, path_map: PathMap) -> str:
+    """What the letters of a listing say."""
+    found = _failing(report, path_map)
+    crossed = f"; x: on the path of the counterexample to {found.id}" if found is not None else ""
+    return f"{_LEGEND}{crossed}. Behind an arrow: how paths end there, and the clauses whose proof rests on the branch."
+
+
+def _failing(report: FileReport, path_map: PathMap) -> Violation | None:
+    """The first counterexample from the map's entry."""
+    sites = [site for site in report.sites if site.entry == path_map.entry]
+    found = [item for site in sites for item in (*failed(site), *failed(site, "waived")) if item.example is not None]
+    return found[0] if found else None
+
+
+def listing(report: FileReport, path_map: PathMap) -> list[str]:
+    """The lines of a listing: a file and symbol where these change, source lines, instructions below theirs."""
+    failing = _failing(report, path_map)
+    example = failing.example if failing is not None else None
+    crossed = {(step.location.address, step.location.text) for step in example.path} if example is not None else set()
+    texts = {(part.file, part.first + index): line for part in report.sources for index, line in enumerate(part.lines)}
+    bytes_width = min(max((len(line.code) for line in path_map.lines), default=0), _MAX_CODE)
+    text_width = min(max((len(_said(line)) for line in path_map.lines), default=0), _MAX_TEXT)
+    offset_width = max((len(offset(line.location)) for line in path_map.lines), default=0)
+    lines: list[str] = []
+    heading, number, variant = "", None, ""
+    for line in path_map.lines:
+        where = line.location
+        if (found := code_heading(line.location)) != heading:
+            lines += ["", found] if lines else [found]
+            heading, number = found, None
+        if where.line is not None and where.line != number:
+            lines.append(f"{where.line:>6}  {' '.join(texts.get((where.file or '', where.line), '').split())}".rstrip())
+            number = where.line
+        if line.variant != variant and line.variant:
+            lines.append(f"        instead, with {line.variant}:")
+        variant = line.variant
+        marks = "; ".join([*line.ends, *([f"for {' '.join(line.supports)}"] if line.supports else [])])
+        letters = _LETTERS.get(line.reach, "?") + ("x" if (where.address, where.text) in crossed else " ")
+        lines.append(
+            f"     {letters}   {offset(where):>{offset_width}}  {line.code:{bytes_width}}  "
+            f"{_said(line):{text_width}}{'  <- ' + marks if marks else ''}".rstrip()
+        )
+    return lines
+
+
+def rests_on(report: FileReport, site: SiteResult, clause: str) -> list[str]:
+    """The branches that the proof of ``clause`` rests on, by source line or place, from the site's entry."""
+    found = [
+        _short(line, site)
+        for path_map in report.maps
+        if path_map.entry == site.entry
+        for line in path_map.lines
+        if clause in line.supports
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _said(line: CodeLine) -> str:
+    return " ".join(line.location.text.split())
+
+
+def _short(line: CodeLine, site: SiteResult) -> str:
+    where = line.location
+    return f"line {where.line}" if where.line is not None and where.file == site.location.file else source(where)
