@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the boxes of the path graph say, and the whole graph as indented text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from verifier.model import CodeLine, Counterexample, Location, PathMap, Reach
+from verifier.report.blocks import BREAKS, Block, Graph, Link, build, is_exit
+from verifier.report.fold import folded
+from verifier.report.words import clean, counted, hexa
+
+REACHES: dict[Reach, str] = {
+    "fast": "leads to SYSRET only",
+    "slow": "leads to IRET only",
+    "both": "may lead to either",
+    "none": "leads to no exit",
+}
+_CONDITIONAL = re.compile(r"j(?!mp)[a-z]+\b|loop")
+_KEEPS_FLAGS = re.compile(r"mov|lea|push|pop|nop|xchg|bswap|swapgs|call|not|set|cmov|j")
+_NO_XML = re.compile("[\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The texts of a box, safe to show: where it is, its code, calls and ends, and the clauses that rest on it."""
+
+    title: str
+    offset: str
+    code: tuple[str, ...]
+    notes: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+def readable(path_map: PathMap, failing: Sequence[Counterexample]) -> Graph:
+    """The graph as it is shown: blocks, folded if there are too many. Box n of the picture is block n - 1."""
+    return folded(build(path_map, failing))
+
+
+def safe(text: str) -> str:
+    """Text of the input on one line, with what acts on a terminal or is not allowed in XML spelled out."""
+    return _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", clean(" ".join(text.split())))
+
+
+def short(text: str, most: int) -> str:
+    """At most ``most`` characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def words(path_map: PathMap, graph: Graph, at: int) -> Words:
+    """What the box of block ``at`` says."""
+    block = graph.blocks[at]
+    lines = [path_map.lines[index] for index in block.lines]
+    first = lines[0]
+    code = [safe(line.location.text) for line in lines]
+    if block.blocks > 1:
+        shown = [f"{block.blocks} blocks, {counted(len(lines), 'instruction')}"]
+    elif test := _test(code):
+        shown = test
+    elif len(code) <= 2:
+        shown = code
+    else:
+        shown = [code[0], f"… {counted(len(code) - 2, 'instruction')} …" if len(code) > 3 else code[1], code[-1]]
+    variants = tuple(dict.fromkeys(line.variant for line in lines if line.variant))
+    notes = [f"only with {safe(variants[0])}"] if len(variants) == 1 and block.blocks == 1 else []
+    notes += called(path_map, block)
+    notes += [_end(end) for end in block.ends]
+    if block.blocks > 1 and len(notes) > 3:
+        notes = [*notes[:3], f"… {len(notes) - 3} more"]
+    where = first.location
+    return Words(
+        title=_title(path_map, block),
+        offset=hexa(where.address) if where.symbol is None else f"+{hexa(where.offset)}",
+        code=tuple(shown),
+        notes=tuple(notes),
+        marks=tuple(map(safe, block.supports)),
+    )
+
+
+def _test(code: Sequence[str]) -> list[str]:
+    """What a block that ends in a branch tests, and the branch; empty if it ends in none."""
+    if not _CONDITIONAL.match(code[-1]):
+        return []
+    tests = [text for text in code[:-1] if not _KEEPS_FLAGS.match(text)]
+    return [*tests[-1:], code[-1]]
+
+
+def _end(end: str) -> str:
+    return f"→ user mode by {end.upper()}" if is_exit(end) else f"ends: {safe(end)}"
+
+
+def called(path_map: PathMap, block: Block) -> list[str]:
+    """What the calls in a block that are not followed, and the like, do."""
+    inside = set(block.lines)
+    found = sorted(
+        (edge.source, edge.note)
+        for edge in path_map.edges
+        if edge.note and edge.note not in BREAKS and edge.source in inside
+    )
+    return list(dict.fromkeys(safe(note) for _, note in found))
+
+
+def _title(path_map: PathMap, block: Block) -> str:
+    """Symbol if the block begins there, and the source lines, with the file if the map is about several."""
+    places = [path_map.lines[index].location for index in block.lines]
+    first = places[0]
+    symbol = safe(first.symbol) if first.symbol is not None else ""
+    span = _span(path_map, places)
+    if block.entry:
+        return f"entry {short(symbol, 24)}".rstrip() + (f", {span}" if span else "")
+    if symbol and (first.offset == 0 or not span):
+        return short(symbol, 28) + (f", {span}" if span else "")
+    return span or "code without a symbol"
+
+
+def _span(path_map: PathMap, places: Sequence[Location]) -> str:
+    """The source lines of a block: "line 7", "lines 7–9", "entry.S:7–9"; "" if they are not known."""
+    file = places[0].file
+    numbers = [place.line for place in places if place.file == file and place.line is not None]
+    if file is None or not numbers:
+        return ""
+    low, high = min(numbers), max(numbers)
+    digits = str(low) if low == high else f"{low}–{high}"
+    if len({line.location.file for line in path_map.lines} - {None}) > 1:
+        return f"{short(safe(file.rsplit('/', 1)[-1]), 20)}:{digits}"
+    return f"line {digits}" if low == high else f"lines {digits}"
+
+
+def label(path_map: PathMap, graph: Graph, link: Link) -> str:
+    """What a link says: its note, or the patched form that it leads to where there are several."""
+    if link.note in BREAKS:
+        return link.note
+    if graph.blocks[link.source].blocks > 1:
+        return ""
+    # The note of a call that is not followed is in the box.
+    ways = [other for other in graph.links if other.source == link.source]
+    line: CodeLine = path_map.lines[graph.blocks[link.target].lines[0]]
+    if len(ways) > 1 and any(path_map.lines[graph.blocks[way.target].lines[0]].variant for way in ways):
+        return safe(line.variant) or "as in the file"
+    return ""
+
+
+def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:
+    """The graph as text: a line for each block with the ways on from it, then what is in it, indented.
+
+    What comes from the input is safe for a terminal; the caller escapes it for its own syntax.
+    """
+    graph = readable(path_map, failing)
+    told = []
+    if note := summary(path_map, graph):
+        told.append(note)
+    for at, block in enumerate(graph.blocks):
+        text = words(path_map, graph, at)
+        ways = "; ".join(_way(path_map, graph, link) for link in graph.links if link.source == at)
+        marks = [REACHES[block.reach], *(["on the path of a counterexample"] if block.failing else [])]
+        told.append(f"block {at + 1}, {text.title} ({text.offset}): {ways or ', '.join(text.notes) or 'no way on'}")
+        told.append(f"  {' / '.join(text.code)} ({', '.join(marks)})")
+        if text.notes and ways:
+            told.append(f"  {', '.join(text.notes)}")
+        if text.marks:
+            told.append(f"  proofs that rest on it: {' '.join(text.marks)}")
+    return told
+
+
+def _way(path_map: PathMap, graph: Graph, link: Link) -> str:
+    named = label(path_map, graph, link)
+    again = " again" if link.back else ""
+    return f"{named} → block {link.target + 1}{again}" if named else f"→ block {link.target + 1}{again}"
+
+
+def summary(path_map: PathMap, graph: Graph) -> str:
+    """What was folded, in a sentence; "" if nothing was."""
+    many = sum(block.blocks for block in graph.blocks)
+    if many == len(graph.blocks):
+        return ""
+    boxes = [block for block in graph.blocks if block.blocks > 1]
+    inside = sum(block.blocks for block in boxes)
+    return (
+        f"{many} blocks with {len(path_map.lines)} instructions are too many to be drawn one by one: "
+        f"{inside} of them are folded into {counted(len(boxes), 'box').replace('boxs', 'boxes')}."
+    )

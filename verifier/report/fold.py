@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A graph with so many blocks that nobody reads it, folded to one that can be read.
+
+A block that can be come to from one block only is folded into that one, again and again: branches
+that meet again (code that is patched at boot, for example) become one box. What is folded first is
+what a reader looks for last.
+"""
+
+from __future__ import annotations
+
+from verifier.model import Reach
+from verifier.report.blocks import Block, Graph, Link, arranged
+
+MOST = 80
+"""A graph has at most so many boxes."""
+
+
+def folded(graph: Graph, most: int = MOST) -> Graph:
+    """The graph itself if it has at most ``most`` (>= 1) blocks, else one that has, by the mildest way that does."""
+    if len(graph.blocks) <= most:
+        return graph
+    for mildness in range(4):
+        small = _contract(graph, mildness, 0)
+        if len(small.blocks) <= most:
+            return small
+    return _contract(graph, 4, most)
+
+
+def _keeps(block: Block, mildness: int) -> bool:
+    """Whether a block stays a box of its own at this level."""
+    if block.entry or block.site:
+        return mildness < 4
+    match mildness:
+        case 0:
+            return bool(block.failing or block.supports or block.ends)
+        case 1:
+            return bool(block.failing or block.supports)
+        case 2:
+            return block.failing
+        case _:
+            return False
+
+
+def _contract(graph: Graph, mildness: int, most: int) -> Graph:
+    """Fold what is not kept. With ``most`` blocks are folded into any that is in front of them, down to that many."""
+    groups = {at: [at] for at in range(len(graph.blocks))}
+    before: dict[int, set[int]] = {at: set() for at in groups}
+    after: dict[int, set[int]] = {at: set() for at in groups}
+    for link in graph.links:
+        if link.source != link.target:
+            before[link.target].add(link.source)
+            after[link.source].add(link.target)
+    open_ = {at for at in groups if not _keeps(graph.blocks[at], mildness)}
+    waiting = sorted(open_, reverse=True)
+
+    def fold(at: int, into: int) -> None:
+        groups[into] += groups.pop(at)
+        for target in after.pop(at):
+            before[target].discard(at)
+            if target != into:
+                before[target].add(into)
+                after[into].add(target)
+                if target in open_:
+                    waiting.append(target)
+        for source in before.pop(at):
+            after[source].discard(at)
+            if source != into:
+                before[into].add(source)
+                after[source].add(into)
+        if into in open_:
+            waiting.append(into)
+
+    while waiting:
+        at = waiting.pop()
+        if at not in groups or len(before[at]) != 1:
+            continue
+        into = next(iter(before[at]))
+        if _fits(graph, groups[into], groups[at], after[into] | after[at], mildness):
+            fold(at, into)
+    while most and len(groups) > most:
+        at = max(groups)
+        fold(at, max((source for source in before[at] if source in groups), default=max(set(groups) - {at})))
+    return _rebuilt(graph, groups)
+
+
+def _fits(graph: Graph, upper: list[int], lower: list[int], after: set[int], mildness: int) -> bool:
+    """At the mildest levels a box does not swallow what has another reach, unless paths just end there."""
+    if mildness > 1:
+        return True
+    reach = graph.blocks[lower[0]].reach
+    return reach in ("none", graph.blocks[upper[0]].reach)
+
+
+def _rebuilt(graph: Graph, groups: dict[int, list[int]]) -> Graph:
+    number = {old: new for new, at in enumerate(sorted(groups)) for old in groups[at]}
+    blocks = [_one(graph, sorted(groups[at])) for at in sorted(groups)]
+    links = [
+        Link(
+            number[link.source],
+            number[link.target],
+            "" if blocks[number[link.source]].blocks > 1 else link.note,
+            link.failing,
+        )
+        for link in graph.links
+        if number[link.source] != number[link.target] or blocks[number[link.source]].blocks == 1
+    ]
+    return arranged(blocks, links)
+
+
+def _one(graph: Graph, members: list[int]) -> Block:
+    found = [graph.blocks[at] for at in members]
+    if len(found) == 1:
+        return found[0]
+    reaches: set[Reach] = {block.reach for block in found} - {"none"}
+    reach: Reach = "both" if len(reaches) > 1 else next(iter(reaches), "none")
+    return Block(
+        lines=tuple(line for block in found for line in block.lines),
+        reach=reach,
+        ends=tuple(dict.fromkeys(end for block in found for end in block.ends)),
+        supports=tuple(sorted({clause for block in found for clause in block.supports})),
+        entry=any(block.entry for block in found),
+        site=any(block.site for block in found),
+        failing=any(block.failing for block in found),
+        blocks=sum(block.blocks for block in found),
+    )
