@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from verifier.model import ClauseResult, FileReport, Gate, Location, SiteResult
-from verifier.report.findings import Item, clause_status, findings, passes
+from verifier.report.findings import UNEXPLAINED, Item, clause_status, findings, passes
 from verifier.report.grouping import Violation, violations
 from verifier.report.words import clean, configs_label, in_order, place, sentence
 
@@ -64,10 +64,6 @@ def groups(report: FileReport, gate: Gate | None) -> tuple[Group, ...]:
     """The tests of one report: at least one group."""
     found = [_site(report, site, gate) for site in report.sites]
     rest = _whole(report, gate)
-    cases = [case for group in found for case in group.cases]
-    open_ = any(case.outcome != "passed" or case.kind in ("waived", "known") for case in (*cases, *rest))
-    if not open_ and (report.verdict != "proved" or not cases):
-        rest.append(Case("verdict", "error", report.verdict, f"the input is {report.verdict}, and no part says why"))
     if rest:
         found.append(Group(WHOLE, WHOLE, None, _unique(rest)))
     labels = unique([group.label for group in found])
@@ -112,7 +108,7 @@ def _site(report: FileReport, site: SiteResult, gate: Gate | None) -> Group:
     statuses = {clause.status for clause in site.clauses}
     if not explained and (site.verdict != "proved" or "proved" not in statuses):
         text = f"the site is {site.verdict}, and no clause says why" if "proved" in statuses else "no clause is proved"
-        cases.append(Case("verdict", "error", site.verdict, text, site.location, site))
+        cases.append(Case(UNEXPLAINED, "error", UNEXPLAINED, text, site.location, site))
     where = clean(f"{site.kind} at {place(site.location)}")
     entry = clean(f", reached from {site.entry}") if site.entry != site.location.symbol else ""
     return Group(where + entry, clean(place(site.location)), site.location, _unique(cases))

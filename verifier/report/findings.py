@@ -11,13 +11,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from verifier.model import ClauseResult, Config, Counterexample, FileReport, Gate, Location, SiteResult, Status
+from verifier.model import ClauseResult, Config, Counterexample, FileReport, Gate, Location, SiteResult, Status, Verdict
 from verifier.report.fingerprint import of_clause
 from verifier.report.grouping import merged_reasons
 from verifier.report.words import concise, in_order, sentence
 
 State = Literal["violated", "known", "waived", "unknown", "error"]
 _WORST_FIRST: tuple[Status, ...] = ("violated", "unknown", "waived", "proved", "not-applicable")
+_EXPLAINS: dict[Verdict, frozenset[State]] = {
+    "violated": frozenset({"violated", "known"}),
+    "error": frozenset({"error"}),
+    "inconclusive": frozenset({"waived", "unknown"}),
+    "proved": frozenset(),
+}
+"""Which findings bear a verdict out."""
+UNEXPLAINED = "verdict"
+"""The id of the finding that a report does not say why it is not proved: it never passes in silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,13 @@ class Item:
 
 
 def findings(report: FileReport, gate: Gate | None = None) -> tuple[Item, ...]:
-    """The findings of one report, each once."""
-    return tuple(dict.fromkeys(_all(report, gate)))
+    """The findings of one report, each once. Unless it is proved, one of them is the cause of its verdict."""
+    found = tuple(dict.fromkeys(_all(report, gate)))
+    if any(item.state in _EXPLAINS[report.verdict] for item in found) or (report.verdict == "proved" and report.sites):
+        return found
+    state: State = "unknown" if report.verdict in ("proved", "inconclusive") else "error"
+    text = f"the input is {report.verdict}, and nothing says why"
+    return (*found, Item(report.input.path, UNEXPLAINED, state, None, text))
 
 
 def editor_lines(report: FileReport, errors: bool = True, gate: Gate | None = None) -> list[str]:

@@ -30,6 +30,7 @@ from verifier.report import Style
 from verifier.report.cases import Case, Group, counterexamples, groups, unique
 from verifier.report.concise import gate
 from verifier.report.counterexample import full
+from verifier.report.findings import UNEXPLAINED
 from verifier.report.words import clean, source
 
 _WIDTH = 100
@@ -127,7 +128,7 @@ def _details(case: Case, report: FileReport | None) -> Iterator[str]:
     if case.outcome != "passed":
         if report.command:
             yield clean(f"Reproduce: {report.command}")
-        if case.kind != "verdict":
+        if case.kind != UNEXPLAINED:
             yield clean(f"Explained by: verify-exit explain {case.clause or case.kind}")
 
 
