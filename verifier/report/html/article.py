@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""All about one input, in the order in which a person asks: what, where, which clause, how, on what grounds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from verifier.model import FileReport
+from verifier.report import narrative
+from verifier.report.html import clauses, code_sections, example, rest
+from verifier.report.html.element import Content, Element, el
+from verifier.report.html.page import Page, examples, page
+from verifier.report.html.parts import badge, code, heading, pairs, section
+from verifier.report.words import counted
+
+Part = tuple[str, str, Content]
+"""Identity within the input, title, content; without content it is left out."""
+
+COMMON = ("trusted", "limits")
+"""Parts that are often the same for all inputs of a run."""
+
+_CODES = frozenset({"Input", "SHA-256", "Entries", "Contract", "Profile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """An input's sections, and their identities and titles for the table of contents."""
+
+    content: tuple[Element, ...]
+    contents: tuple[tuple[str, str], ...]
+
+
+def article(
+    report: FileReport, prefix: str, level: int, run: Sequence[Part] = (), once: Collection[str] = ()
+) -> Article:
+    """The sections of a report, their headings at ``level``.
+
+    ``run`` are parts about the whole run that belong among them; ``once`` are identities of parts that
+    are said elsewhere for all inputs.
+    """
+    shown: list[Element] = []
+    contents: list[tuple[str, str]] = []
+    for name, title, content in _parts(page(report, prefix, level), run):
+        if content is not None and name not in once:
+            anchor = f"{prefix}-{name}"
+            shown.append(section(title, level, anchor, content))
+            contents.append((anchor, title))
+    return Article(tuple(shown), tuple(contents))
+
+
+def _parts(whole: Page, run: Sequence[Part]) -> Iterator[Part]:
+    report = whole.report
+    failed = report.error is not None and not report.sites
+    yield "error", "Error", rest.error(report)
+    yield "scope", "Scope", _scope(report)
+    if not failed:
+        yield "clauses", "Clauses", clauses.tables(whole)
+    yield "examples", "Counterexamples", example.shown(whole)
+    if not failed:
+        yield "listing", "Listing", code_sections.listings(whole)
+        yield "graph", "Path graph", code_sections.graphs(whole)
+        yield "assumptions", "Assumptions", rest.assumptions(report)
+    yield "trusted", "Trusted base", rest.trusted(report)
+    yield "theorem", "Theorem", rest.paragraphs(narrative.theorem(report)) or None
+    yield from run
+    yield "reasons", "Why it is not decided", rest.reasons(whole)
+    if not failed:
+        yield "evidence", "Evidence", rest.evidence(report)
+    yield "disagreements", "Disagreements", rest.disagreements(report)
+    yield "reproduce", "How to reproduce", rest.reproduce(report)
+    yield "limits", "Limits", rest.limits(report)
+
+
+def _scope(report: FileReport) -> Content:
+    return pairs((label, code(value) if label in _CODES else value) for label, value in narrative.scope(report))
+
+
+def verdict(report: FileReport, prefix: str) -> Element:
+    """The verdict in one sentence, and links to what decided it."""
+    links: list[Content] = []
+    for number, site in enumerate(report.sites):
+        for order, violation in enumerate(examples(site)):
+            links.append(el("a", violation.id, href=f"#{prefix}-s{number}-x{order}"))
+    if report.reasons:
+        links.append(el("a", counted(len(report.reasons), "open question"), href=f"#{prefix}-reasons"))
+    return el(
+        "div",
+        el("p", badge(report.verdict), class_="stamp"),
+        el("p", narrative.verdict_sentence(report), class_="sentence"),
+        el("p", "See ", [[", " if order else None, link] for order, link in enumerate(links)], class_="see")
+        if links
+        else None,
+        class_=f"verdict {report.verdict}",
+    )
+
+
+def headed(report: FileReport, prefix: str, level: int, made: Article) -> Element:
+    """An input among several: its name as the heading, its verdict, its sections."""
+    title = heading(level, code(report.input.path), id_=f"{prefix}-t")
+    return el(
+        "article",
+        title,
+        verdict(report, prefix),
+        made.content,
+        id=prefix,
+        aria_labelledby=f"{prefix}-t",
+        class_="input",
+    )
