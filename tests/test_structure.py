@@ -67,7 +67,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"judge"}),
     frozenset({"pipeline"}),
     frozenset({"console"}),
-    frozenset({"parsers", "watch"}),
+    frozenset({"doctor", "parsers", "watch"}),
     frozenset({"commands"}),
     frozenset({"outputs", "session"}),
     frozenset({"cli"}),

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from verifier.console import PIPE_WIDTH, width, write_out
+from verifier.console import PIPE_WIDTH, use_color, width, write_out
 from verifier.model import UserError
-from verifier.parsers import check_certificate_parser, explain_parser, replay_parser
+from verifier.parsers import check_certificate_parser, doctor_parser, explain_parser, replay_parser
 from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
 from verifier.report.words import clean
 
@@ -60,6 +61,17 @@ def check_certificate(words: Sequence[str]) -> int:
     return worst_code((write_out("\n".join(lines) + "\n"), PROVED if accepted == len(found) > 0 else INCONCLUSIVE))
 
 
+def doctor(words: Sequence[str]) -> int:
+    """``verify-exit doctor``: whether this installation can be relied on."""
+    from verifier.doctor import Surroundings, as_json, as_text, examine, exit_code
+
+    parsed = doctor_parser().parse_args(words)
+    found = examine(Surroundings(sys.stdout, os.environ, Path.cwd()))
+    color = use_color(parsed.color, sys.stdout, os.environ)
+    text = as_json(found) if parsed.json else as_text(found, min(width(sys.stdout), PIPE_WIDTH), color)
+    return worst_code((write_out(text), exit_code(found)))
+
+
 def _report_bytes(name: str, limit: int) -> bytes:
     """A report's bytes. Raises UserError("bad-report" | "input-not-found")."""
     if name == "-":
@@ -99,6 +111,7 @@ def must_exist(path: str) -> None:
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "check-certificate": check_certificate,
+    "doctor": doctor,
     "explain": explain,
     "replay": replay,
 }

@@ -38,6 +38,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_arguments(parser)
     add_evidence_arguments(parser)
+    config = parser.add_argument_group("configuration (docs/configuration.md)")
+    config.add_argument(
+        "--config",
+        metavar="FILE",
+        help="the configuration file (default: verify-exit.toml, or pyproject.toml with [tool.verify-exit], in this "
+        "directory or above it up to the repository's root); without PATH its targets are verified",
+    )
+    config.add_argument("--no-config", action="store_true", help="read neither a configuration nor a file of waivers")
+    config.add_argument(
+        "--show-config", action="store_true", help="print every setting with where it comes from, and verify nothing"
+    )
     gate = parser.add_argument_group("gate (for CI: what the exit code makes of the findings)")
     gate.add_argument(
         "--gate",
@@ -69,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--attest", metavar="FILE", help="write an unsigned in-toto statement about the inputs and the verdict"
     )
     output.add_argument("--watch", action="store_true", help="verify again whenever a file that was read is saved")
-    output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    _add_color(output)
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
     volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
@@ -118,8 +129,27 @@ def check_certificate_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def doctor_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit doctor``."""
+    parser = Parser(
+        prog="verify-exit doctor",
+        description="Look whether this installation can be relied on: the assembler, the versions of lifter, solver "
+        "and emulator against the tested ones, the data files, the terminal; then verify two small paths.",
+        epilog="Exit codes: 0 ready, perhaps with warnings; 4 the assembler is missing; 70 the self-test failed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    _add_color(parser)
+    return parser
+
+
+def _add_color(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+
+
 SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "check-certificate": check_certificate_parser,
+    "doctor": doctor_parser,
     "explain": explain_parser,
     "replay": replay_parser,
 }
