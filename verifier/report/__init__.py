@@ -16,11 +16,15 @@ from verifier.model import FileReport, Run
 
 FORMATS: dict[str, str] = {
     "text": "verifier.report.text",
+    "concise": "verifier.report.concise",
     "json": "verifier.report.jsonreport",
     "sarif": "verifier.report.sarif",
-    "concise": "verifier.report.concise",
     "junit": "verifier.report.junit",
     "ktap": "verifier.report.ktap",
+    "github": "verifier.report.github",
+    "markdown": "verifier.report.markdown",
+    "html": "verifier.report.html",
+    "lkml": "verifier.report.lkml",
 }
 """Format name → module that renders it."""
 
