@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from verifier.model import FileReport
 from verifier.report import narrative
+from verifier.report.grouping import STATUS_ORDER
 from verifier.report.html import clauses, code_sections, example, rest
 from verifier.report.html.element import Content, Element, el
-from verifier.report.html.page import Page, examples, page
+from verifier.report.html.page import Page, clause_ids, examples, page
 from verifier.report.html.parts import badge, code, heading, pairs, section
 from verifier.report.words import counted
 
@@ -88,10 +90,30 @@ def verdict(report: FileReport, prefix: str) -> Element:
         "div",
         el("p", badge(report.verdict), class_="stamp"),
         el("p", narrative.verdict_sentence(report), class_="sentence"),
+        _tally(report),
         el("p", "See ", [[", " if order else None, link] for order, link in enumerate(links)], class_="see")
         if links
         else None,
         class_=f"verdict {report.verdict}",
+    )
+
+
+def _tally(report: FileReport) -> Content:
+    """How many clauses of all exits have which status; one that differs between CPUs counts where it is worst."""
+    worst = [
+        min((one.status for one in site.clauses if one.id == name), key=STATUS_ORDER.index)
+        for site in report.sites
+        for name in clause_ids(site)
+    ]
+    count = Counter(worst)
+    shown = [badge(status, count[status]) for status in STATUS_ORDER if count[status]]
+    if not shown:
+        return None
+    return el(
+        "p",
+        f"Clauses at {counted(len(report.sites), 'exit')}: ",
+        [[mark, " "] for mark in shown],
+        class_="tally",
     )
 
 

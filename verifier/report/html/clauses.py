@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from verifier.clauses import clause
 from verifier.model import ClauseResult, SiteResult, Status
 from verifier.report import narrative
 from verifier.report.grouping import STATUS_ORDER, code_digest, code_ranges
@@ -30,11 +31,11 @@ def _site(page: Page, number: int, site: SiteResult) -> Element:
     where = site.location
     anchor = page.site(number)
     listed = page.row_of(site, where)
-    entry = f"Reached from {site.entry}." if site.entry != where.symbol else "Reached from its own symbol's entry."
+    shown: Content = [". ", el("a", "Show it in the listing", href=f"#{listed}")] if listed else None
     return el(
         "section",
-        heading(page.level + 1, code(site.kind), f" at {spot(where)} ", badge(site.verdict), id_=f"{anchor}-t"),
-        el("p", entry, " ", el("a", "Show it in the listing", href=f"#{listed}") if listed else None, class_="note"),
+        heading(page.level + 1, site.kind.upper(), f" at {spot(where)} ", badge(site.verdict), id_=f"{anchor}-t"),
+        el("p", "Entry: ", code(site.entry), shown, class_="note"),
         table(
             hidden(f"Clauses at {spot(where)}"),
             ("Clause", "Status", "What it says", "Rests on"),
@@ -70,8 +71,8 @@ def _rows(page: Page, number: int, site: SiteResult) -> Iterator[Element]:
         yield row(
             [title, extra],
             _status(page, found),
-            narrative.clause_meaning(names[0]),
-            _rests(names, links),
+            _meaning(names),
+            _rests(names, links, found),
             id=anchors[0],
             class_=_worst(found),
             data_clause=anchors[0],
@@ -98,9 +99,10 @@ def _status(page: Page, found: Sequence[ClauseResult]) -> Iterator[Element]:
 class _Links:
     """Where a clause's counterexamples are, and the branches that its proof rests on, as links."""
 
-    __slots__ = ("examples", "guards")
+    __slots__ = ("asked", "examples", "guards")
 
     def __init__(self) -> None:
+        self.asked = False
         self.examples: dict[str, list[Element]] = {}
         self.guards: dict[str, list[Element]] = {}
 
@@ -118,11 +120,19 @@ def _links(page: Page, number: int, site: SiteResult) -> _Links:
             at = line.location
             text = str(at.line) if at.line is not None else f"+{hexa(at.offset)}" if at.symbol else hexa(at.address)
             anchor = page.row(on_map or 0, index)
+            links.asked = True
             links.guards.setdefault(name, []).append(el("a", text, href=f"#{anchor}"))
     return links
 
 
-def _rests(names: Sequence[str], links: _Links) -> Content:
+def _meaning(names: Sequence[str]) -> str:
+    """What the clause says; of several registers, of each."""
+    text = narrative.clause_meaning(names[0])
+    return text if len(names) == 1 else text.replace(names[0].removeprefix(_REGISTER).upper(), "each", 1)
+
+
+def _rests(names: Sequence[str], links: _Links, found: Sequence[ClauseResult]) -> Content:
+    """Links to counterexamples and branches; that neither is needed is said as well."""
     shown = [link for name in names for link in links.examples.get(name, ())]
     guards = links.guards.get(names[0], [])
     parts: list[Content] = []
@@ -132,6 +142,10 @@ def _rests(names: Sequence[str], links: _Links) -> Content:
         parts += ["; " if parts else None, "branch " if len(guards) == 1 else "branches "]
         for order, link in enumerate(guards):
             parts += [", " if order else None, link]
+    if not parts and links.asked and any(one.status == "proved" for one in found):
+        rule = clause(names[0])
+        text = "the contract's promise" if rule is not None and rule.promise else "no branch"
+        return el("span", text, class_="no")
     return parts
 
 

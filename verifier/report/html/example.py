@@ -106,7 +106,7 @@ def _parts(
         link = el("a", code(examples(site)[earlier].id), href=f"#{page.example(site_number, earlier)}")
         yield el("p", "The same instructions as for ", link, ".")
         yield fold("The path with the values of this counterexample", path)
-    exit_name = example.sysret.instruction
+    exit_name = example.sysret.instruction.upper()
     yield heading(below, f"State just before {exit_name}")
     yield _registers(example.at_exit)
     yield heading(below, "What the two exits do with it")
@@ -239,7 +239,7 @@ def _outcomes(example: Counterexample) -> Iterator[Content]:
     fates = _fate(example.sysret), _fate(example.iret)
     main = [name for name in names if name in differs or name in FRAME_WORDS]
     rest = [name for name in names if name not in main]
-    columns = ("Field", "", code(example.sysret.instruction), code(example.iret.instruction))
+    columns = ("Field", "", code(example.sysret.instruction.upper()), code(example.iret.instruction.upper()))
     rows = [_compared("outcome", fates[0] != fates[1], fates[0], fates[1])]
     rows += [_field(name, name in differs, ours, theirs) for name in main]
     yield table("The rows marked with ≠ differ", columns, rows, "outcome")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verifier.model import CodeLine, PathMap, Reach, SourceText
+from verifier.report.blocks import is_exit
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Failing, Page, failing
 from verifier.report.html.parts import LETTERS, code, fast_name, heading, hidden, several
@@ -21,6 +22,8 @@ _LEAD = 14
 """Lines without code that are shown in front of the first one with code."""
 _BETWEEN = 60
 """Lines without code that are shown between two with code; more of them are left out."""
+_TAB = 4
+"""Columns of a tab stop: half of what assembly is written with, so that both texts of a line have room."""
 _WAYS = 4
 """Ways into an instruction that are listed one by one."""
 _PLAIN = frozenset({"taken", "not taken", "call", "return", ""})
@@ -89,7 +92,7 @@ def _falls(whole: PathMap, source: int, target: int, note: str) -> bool:
 
 def _texts(sources: Sequence[SourceText]) -> dict[tuple[str, int], str]:
     return {
-        (part.file, part.first + offset): text.expandtabs(8)
+        (part.file, part.first + offset): text.expandtabs(_TAB)
         for part in sources
         for offset, text in enumerate(part.lines)
     }
@@ -169,10 +172,11 @@ def _context(made: _Table, before: CodeLine | None, line: CodeLine) -> Iterator[
             break
         found.append(at)
     found.reverse()
-    while found and not made.texts[file, found[0]].strip():
-        found.pop(0)
     for at in found:
         made.shown.add((file, at))
+        if not made.texts[file, at].strip():
+            yield el("tr", el("td", "\u00a0", colspan=made.columns), class_="context blank")
+            continue
         yield el(
             "tr",
             el("td", class_="pad", colspan=2),
@@ -187,7 +191,7 @@ def _row(made: _Table, index: int, line: CodeLine, before: CodeLine | None) -> E
     block = made.blocks[index] if index < len(made.blocks) else None
     letter = LETTERS[line.reach]
     steps = made.failing.steps.get(index, ()) if made.failing is not None else ()
-    exits = line.ends and line.reach in ("fast", "slow")
+    exits = any(is_exit(end) for end in line.ends)
     same = (
         before is not None and before.location.line == where.line and before.location.file == where.file
         and where.line is not None
@@ -204,7 +208,7 @@ def _row(made: _Table, index: int, line: CodeLine, before: CodeLine | None) -> E
     return el(
         "tr",
         el("td", el("a", letter, href=f"#{block}") if block else letter, class_="reach"),
-        el("td", _steps(made, steps), class_="step"),
+        el("td", _steps(made, steps) or _end(made, index), class_="step"),
         sourced,
         el("th", code(offset), scope="row", class_="n"),
         el("td", code(" ".join(where.text.split())), _variant(line), class_="asm"),
@@ -231,10 +235,17 @@ def _steps(made: _Table, steps: Sequence[int]) -> Content:
     ]
 
 
+def _end(made: _Table, index: int) -> Content:
+    """The mark of the exit that the failing path ends in."""
+    if made.failing is None or made.failing.exit != index:
+        return None
+    return el("a", "✗", href=f"#{made.failing.anchor}", aria_label=f"✗ exit, where {made.failing.violation.id} fails")
+
+
 def _ways(made: _Table, index: int, line: CodeLine) -> Iterator[Content]:
     """How paths end here, where they go other than on, and from where they come."""
     for end in line.ends:
-        yield el("strong", end, class_="end")
+        yield el("strong", f"→ user mode by {end.upper()}" if is_exit(end) else end, class_="end")
     for target, note in made.out.get(index, ()):
         if _falls(made.whole, index, target, note):
             if note and note not in _PLAIN:

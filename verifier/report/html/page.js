@@ -53,7 +53,9 @@
     const text = block.textContent;
     const button = make("button", "Copy");
     button.addEventListener("click", () => copy(text, block));
-    block.after(button);
+    const box = make("div", "", "copy");
+    block.replaceWith(box);
+    box.append(block, button);
   });
   function copy(text, block) {
     const select = () => { getSelection().selectAllChildren(block); say("Selected, press Ctrl+C"); };

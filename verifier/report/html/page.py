@@ -66,11 +66,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """The path of a counterexample through a path map: the numbers of the steps by line."""
+    """The path of a counterexample through a path map: the numbers of the steps by line, and the exit's line."""
 
     violation: Violation
     anchor: str
     steps: Mapping[int, tuple[int, ...]]
+    exit: int | None
 
 
 def page(report: FileReport, prefix: str, level: int) -> Page:
@@ -116,5 +117,5 @@ def failing(whole: Page, number: int) -> Failing | None:
                 if line is not None:
                     steps[line] = (*steps.get(line, ()), step)
             if steps:
-                return Failing(violation, whole.example(index, order), steps)
+                return Failing(violation, whole.example(index, order), steps, whole.line_of(number, site.location))
     return None

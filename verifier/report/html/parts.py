@@ -26,11 +26,12 @@ LETTERS: dict[Reach, str] = {"fast": "S", "slow": "I", "both": "SI", "none": "â€
 _CPUS = {"intel": "Intel", "amd": "AMD", "la48": "4-level", "la57": "5-level"}
 
 
-def badge(status: Status | Verdict) -> Element:
-    """The sign and the word of a status."""
+def badge(status: Status | Verdict, count: int | None = None) -> Element:
+    """The sign and the word of a status, and how many have it."""
     sign, color = MARKS[status]
+    many = "" if count is None else f"{count} "
     said = "not applicable" if status == "not-applicable" else status
-    return el("span", el("span", sign, aria_hidden="true"), f" {said}", class_=f"badge {color}")
+    return el("span", el("span", sign, aria_hidden="true"), f" {many}{said}", class_=f"badge {color}")
 
 
 def fast_name(report: FileReport) -> str:
