@@ -20,13 +20,16 @@ from pathlib import Path
 from types import FrameType
 
 from verifier.commands import COMMANDS
-from verifier.console import flushed, log, say
+from verifier.config import Config, find, load
+from verifier.console import flushed, log, say, write_out
 from verifier.model import GateMode, Run, UserError, WaiverUse
-from verifier.options import from_namespace
+from verifier.options import Options, from_namespace
 from verifier.outputs import Outputs, chosen, deliver, guessed
 from verifier.parsers import build_parser
 from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, exit_code, worst_code
 from verifier.session import TRACEBACK, Work, failed, internal, interrupted, verified
+from verifier.settings import RunSettings, run_over
+from verifier.targets import Job, expand, for_path, key_of, merge
 
 __all__ = ["TRACEBACK", "main"]
 
@@ -118,10 +121,17 @@ def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     # Until the configuration is known, what the command line asks for is written.
     outputs = _outputs(parsed, parsed.format, parsed.paths)
     try:
-        if not parsed.paths:
+        config = _config(parsed)
+        if parsed.show_config:
+            from verifier.showconfig import show
+
+            return write_out(show(config, from_namespace(parsed), _told(parsed), parsed.paths))
+        if not parsed.paths and config is None:
             log(parser.format_usage())
-            raise UserError("usage", "no file given; --help lists the options", USAGE)
-        request = _request(parsed)
+            raise UserError(
+                "usage", "no file given; --help lists the options, and 'verify-exit init' writes a configuration", USAGE
+            )
+        request = _request(parsed, config)
         outputs = request.outputs
         run = _run(request, parsed.quiet)
     except UserError as error:
@@ -143,38 +153,57 @@ def _outputs(parsed: argparse.Namespace, formats: Sequence[str], inputs: Sequenc
     return chosen(formats, inputs, parsed.emit_replay, parsed.attest, parsed.color, parsed.verbose, parsed.quiet)
 
 
-def _request(parsed: argparse.Namespace) -> Request:
-    """The call, complete. Raises UserError."""
-    told, root = from_namespace(parsed), _root()
-    outputs = _outputs(parsed, parsed.format, parsed.paths)
-    works = tuple(Work(path, _key(path, root), replace(told, listing=outputs.needs_listing)) for path in parsed.paths)
-    if parsed.gate != "new-only" and parsed.baseline is not None:
+def _config(parsed: argparse.Namespace) -> Config | None:
+    """The configuration that was named, else the one that is found. Raises UserError."""
+    if parsed.no_config:
+        return None
+    file = Path(parsed.config) if parsed.config is not None else find(Path.cwd())
+    return None if file is None else load(file)
+
+
+def _told(parsed: argparse.Namespace) -> RunSettings:
+    """What the command line says of the run as a whole."""
+    return RunSettings(
+        tuple(parsed.format) or None, parsed.gate, parsed.baseline, parsed.waivers, parsed.strict or None
+    )
+
+
+def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
+    """The call with what the configuration adds. Raises UserError."""
+    root = config.root if config is not None else _root()
+    settings = _told(parsed)
+    if config is not None:
+        settings = run_over(settings, config.run)
+        jobs = tuple(job for path in parsed.paths for job in for_path(config, path)) or expand(config)
+    else:
+        jobs = tuple(Job(path, key_of(root, path), Options()) for path in parsed.paths)
+    outputs = _outputs(parsed, settings.formats or (), [job.path for job in jobs])
+    told = from_namespace(parsed)
+    works = tuple(
+        Work(job.path, job.key, replace(merge(told, job.options), listing=outputs.needs_listing)) for job in jobs
+    )
+    if settings.gate != "new-only" and parsed.baseline is not None:
         raise UserError("usage", "--baseline is for --gate new-only", USAGE)
-    waivers = None if parsed.waivers is None else Path(parsed.waivers)
-    if waivers is None and (root / WAIVERS).exists():
-        waivers = root / WAIVERS
-    baseline = None if parsed.baseline is None else Path(parsed.baseline)
-    return Request(works, outputs, parsed.gate, baseline, waivers, parsed.strict)
-
-
-def _key(path: str, root: Path) -> str:
-    """The path as seen from the project's root, if it is below."""
-    full = Path(os.path.abspath(path))
-    return full.relative_to(root).as_posix() if full.is_relative_to(root) else path
+    waivers = None if settings.waivers is None else Path(settings.waivers)
+    if waivers is None and not parsed.no_config and (root / WAIVERS).exists():
+        waivers = Path(os.path.relpath(root / WAIVERS))
+    baseline = Path(settings.baseline) if settings.baseline is not None and settings.gate == "new-only" else None
+    return Request(works, outputs, settings.gate, baseline, waivers, bool(settings.strict))
 
 
 def _run(request: Request, quiet: bool) -> Run:
     """Verify, apply the waivers, and let the gate decide. Raises UserError for a bad waiver file or baseline."""
     from verifier.baseline import load as load_baseline
     from verifier.gate import decide
-    from verifier.waivers import apply, load, warnings
+    from verifier.waivers import apply, warnings
+    from verifier.waivers import load as load_waivers
 
     # Before any work: files that cannot be used.
     if request.gate == "new-only" and request.baseline is None:
         text = "--gate new-only: no baseline to compare with; name a JSON report with --baseline"
         raise UserError("baseline-missing", text, USAGE)
     baseline = None if request.baseline is None else load_baseline(request.baseline)
-    waivers = () if request.waivers is None else load(request.waivers)
+    waivers = () if request.waivers is None else load_waivers(request.waivers)
     reports, uses = apply(verified(request.works, quiet), waivers, datetime.now(UTC).date())
     for line in warnings(uses):
         say(f"warning: {line}")
@@ -201,6 +230,6 @@ def _idle(uses: Sequence[WaiverUse]) -> bool:
 
 
 def _root() -> Path:
-    """The project's root: the directory with the repository that the current one is in, else the current one."""
-    here = Path.cwd()
+    """The project's root: the directory of the repository that the current one is in, else the current one."""
+    here = Path(os.path.realpath(Path.cwd()))
     return next((parent for parent in (here, *here.parents) if (parent / ".git").exists()), here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -119,7 +120,7 @@ def deliver(run: Run, outputs: Outputs, environment: Mapping[str, str]) -> int:
     if outputs.replay_script is not None:
         codes.append(_replay_script(run, outputs.replay_script))
     if outputs.attestation is not None:
-        codes.append(_attestation(run, outputs.attestation))
+        codes.append(_attestation(run, outputs.attestation, environment))
     return worst_code(codes)
 
 
@@ -151,12 +152,12 @@ def _replay_script(run: Run, file: str) -> int:
         return PROVED
 
 
-def _attestation(run: Run, file: str) -> int:
+def _attestation(run: Run, file: str, environment: Mapping[str, str]) -> int:
     """Write the statements; a run that read no input has none."""
-    from verifier.attest import statements
+    from verifier.attest import bundle, stamp
 
     try:
-        return written(file, statements(run))
+        return written(file, bundle(run, stamp(environment.get("SOURCE_DATE_EPOCH"), time.time())))
     except ValueError as error:
         say(f"{file} was not written: {error}")
         return PROVED
