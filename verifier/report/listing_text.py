@@ -7,13 +7,16 @@ The strings are not escaped: names in them are as the report has them.
 
 from __future__ import annotations
 
-from verifier.model import CodeLine, FileReport, PathMap, SiteResult
+from collections.abc import Iterator
+
+from verifier.model import CodeLine, Counterexample, FileReport, PathMap, SiteResult, Status
 from verifier.report.grouping import Violation
-from verifier.report.machine import code_heading, failed, offset
+from verifier.report.machine import code_heading, failed, offset, single
 from verifier.report.words import source
 
 _LEGEND = "S: leads to SYSRET or SYSEXIT only, I: to IRET only, B: to both, -: to neither"
 _LETTERS = {"fast": "S", "slow": "I", "both": "B", "none": "-"}
+_FAILED: tuple[Status, ...] = ("violated", "waived")
 _MAX_CODE, _MAX_TEXT = 20, 40
 
 
@@ -24,11 +27,21 @@ def legend(report: FileReport, path_map: PathMap) -> str:
     return f"{_LEGEND}{crossed}. Behind an arrow: how paths end there, and the clauses whose proof rests on the branch."
 
 
+def counterexamples_from(report: FileReport, entry: str) -> tuple[Counterexample, ...]:
+    """The counterexamples of the exits that are reached from ``entry``, also of waived clauses."""
+    found = (item for item in _failed_from(report, entry))
+    return tuple(item.example for item in found if item.example is not None)
+
+
+def _failed_from(report: FileReport, entry: str) -> Iterator[Violation]:
+    sites = [site for site in report.sites if site.entry == entry]
+    yield from (item for status in _FAILED for site in sites for item in failed(site, status))
+
+
 def _failing(report: FileReport, path_map: PathMap) -> Violation | None:
     """The first counterexample from the map's entry."""
-    sites = [site for site in report.sites if site.entry == path_map.entry]
-    found = [item for site in sites for item in (*failed(site), *failed(site, "waived")) if item.example is not None]
-    return found[0] if found else None
+    found = (item for item in _failed_from(report, path_map.entry) if item.example is not None)
+    return next(found, None)
 
 
 def listing(report: FileReport, path_map: PathMap) -> list[str]:
@@ -38,7 +51,7 @@ def listing(report: FileReport, path_map: PathMap) -> list[str]:
     crossed = {(step.location.address, step.location.text) for step in example.path} if example is not None else set()
     texts = {(part.file, part.first + index): line for part in report.sources for index, line in enumerate(part.lines)}
     bytes_width = min(max((len(line.code) for line in path_map.lines), default=0), _MAX_CODE)
-    text_width = min(max((len(_said(line)) for line in path_map.lines), default=0), _MAX_TEXT)
+    text_width = min(max((len(single(line.location.text)) for line in path_map.lines), default=0), _MAX_TEXT)
     offset_width = max((len(offset(line.location)) for line in path_map.lines), default=0)
     lines: list[str] = []
     heading, number, variant = "", None, ""
@@ -48,7 +61,7 @@ def listing(report: FileReport, path_map: PathMap) -> list[str]:
             lines += ["", found] if lines else [found]
             heading, number = found, None
         if where.line is not None and where.line != number:
-            lines.append(f"{where.line:>6}  {' '.join(texts.get((where.file or '', where.line), '').split())}".rstrip())
+            lines.append(f"{where.line:>6}  {single(texts.get((where.file or '', where.line), ''))}".rstrip(" "))
             number = where.line
         if line.variant != variant and line.variant:
             lines.append(f"        instead, with {line.variant}:")
@@ -57,7 +70,7 @@ def listing(report: FileReport, path_map: PathMap) -> list[str]:
         letters = _LETTERS.get(line.reach, "?") + ("x" if (where.address, where.text) in crossed else " ")
         lines.append(
             f"     {letters}   {offset(where):>{offset_width}}  {line.code:{bytes_width}}  "
-            f"{_said(line):{text_width}}{'  <- ' + marks if marks else ''}".rstrip()
+            f"{single(where.text):{text_width}}{'  <- ' + marks if marks else ''}".rstrip(" ")
         )
     return lines
 
@@ -74,10 +87,8 @@ def rests_on(report: FileReport, site: SiteResult, clause: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _said(line: CodeLine) -> str:
-    return " ".join(line.location.text.split())
-
-
 def _short(line: CodeLine, site: SiteResult) -> str:
     where = line.location
-    return f"line {where.line}" if where.line is not None and where.file == site.location.file else source(where)
+    if where.line is not None and where.file == site.location.file:
+        return f"line {where.line} ({offset(where)})"
+    return source(where)

@@ -136,7 +136,7 @@ def path(steps: Sequence[Step], head: int = HEAD, tail: int = TAIL) -> list[str]
     """
     skipped = max(0, len(steps) - head - tail)
     chosen = [step for index, step in enumerate(steps) if not head <= index < head + skipped]
-    texts = [" ".join(step.location.text.split()) for step in chosen]
+    texts = [single(step.location.text) for step in chosen]
     width = max((len(one) for one in texts if len(one) <= _MAX_TEXT), default=0)
     lines: list[str] = []
     heading = ""
@@ -147,7 +147,7 @@ def path(steps: Sequence[Step], head: int = HEAD, tail: int = TAIL) -> list[str]
             lines.append(found)
             heading = found
         line = "" if step.location.line is None else str(step.location.line)
-        lines.append(f"{line:>6}  {offset(step.location):<7} {said:{width}}  {', '.join(effects(step))}".rstrip())
+        lines.append(f"{line:>6}  {offset(step.location):<7} {said:{width}}  {', '.join(effects(step))}".rstrip(" "))
     return lines
 
 
@@ -158,6 +158,11 @@ def effects(step: Step) -> list[str]:
         flags = f" ({meaning('rflags', change.after)})" if change.name == "rflags" else ""
         said.append(f"{change.name} = {hexa(change.after)}{flags}")
     return said
+
+
+def single(said: str) -> str:
+    """Text with single spaces; what else is white, such as the end of a line, stays to be spelled out."""
+    return " ".join(word for word in said.replace("\t", " ").split(" ") if word)
 
 
 def code_heading(location: Location) -> str:

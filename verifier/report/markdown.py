@@ -13,10 +13,11 @@ from verifier.report import Style, narrative
 from verifier.report.disagreement import disagreement
 from verifier.report.evidence import lines as evidence_lines
 from verifier.report.grouping import decisive, merged_reasons
-from verifier.report.listing_text import legend, listing
+from verifier.report.listing_text import counterexamples_from, legend, listing
 from verifier.report.mdsite import clause_table, counterexamples
 from verifier.report.mdtext import block, code, codes, table, text
 from verifier.report.phrases import code_rows, exit_name, gate_sentence
+from verifier.report.svg import outline
 from verifier.report.verdict import worst_verdict
 from verifier.report.words import capital, counted, sentence, source
 
@@ -25,7 +26,8 @@ def render(run: Run, style: Style) -> str:
     """All reports; ``style`` changes nothing."""
     lines = list(_head(run))
     for report in run.reports:
-        lines += _report(report)
+        name = code(report.input.path) if len(run.reports) > 1 else ""
+        lines += [f"## {name or 'Verdict'}: {report.verdict}{_about(report)}", "", *_report(report)]
     lines += _waivers(run)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -59,8 +61,6 @@ def _brief(report: FileReport) -> str:
 
 
 def _report(report: FileReport) -> Iterator[str]:
-    yield f"## Verdict: {report.verdict}{_about(report)}"
-    yield ""
     yield f"**{text(narrative.verdict_sentence(report))}**"
     yield ""
     yield from table(("scope", ""), ((text(label), _value(label, value)) for label, value in narrative.scope(report)))
@@ -138,6 +138,11 @@ def _listing(report: FileReport) -> Iterator[str]:
         yield text(legend(report, path_map))
         yield ""
         yield from block(listing(report, path_map))
+        ways = outline(path_map, counterexamples_from(report, path_map.entry))
+        if ways:
+            yield f"### The ways from {code(path_map.entry)}"
+            yield ""
+            yield from block(ways)
 
 
 def _base(report: FileReport) -> Iterator[str]:

@@ -20,14 +20,14 @@ _MARKS = {"violated": "**violated**", "waived": "**violated, waived**", "unknown
 
 def clause_table(report: FileReport, site: SiteResult) -> list[str]:
     """Every clause of the exit with its status; the register clauses that are alike share a row."""
-    groups: dict[tuple[str, str, str, str], list[ClauseResult]] = {}
+    groups: dict[tuple[str, str, str], list[ClauseResult]] = {}
     for clause in site.clauses:
         family = "gpr" if clause.id.startswith("gpr.") else clause.id
         note = (clause.reason or "") if clause.status != "proved" else ""
-        key = (family, clause.status, "" if family == "gpr" else repr(clause.configs), note)
+        key = (family, clause.status, note)
         groups.setdefault(key, []).append(clause)
     rows = []
-    for (family, status, _, note), members in groups.items():
+    for (family, status, note), members in groups.items():
         ids = list(dict.fromkeys(member.id for member in members))
         configs = in_order(config for member in members for config in member.configs)
         meaning = narrative.clause_meaning(ids[0] if len(ids) == 1 else family)

@@ -45,6 +45,8 @@ def _word(word: str) -> str:
     if _TRACKER.search(word) is None:
         return _escaped(word)
     before, core, behind = _PUNCTUATED.fullmatch(word).groups()  # type: ignore[union-attr]
+    if behind.startswith(")") and core.count("(") > core.count(")"):
+        core, behind = f"{core})", behind[1:]
     if _TRACKER.search(core) is None:
         return code(word)
     return _escaped(before) + code(core) + _escaped(behind)
