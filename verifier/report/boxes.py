@@ -7,19 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier.model import CodeLine, Counterexample, Location, PathMap, Reach
+from verifier.model import Counterexample, Location, PathMap
 from verifier.report.blocks import BREAKS, Block, Graph, Link, build, is_exit
 from verifier.report.fold import folded
+from verifier.report.graphstyle import REACHES
 from verifier.report.words import clean, counted, hexa
 
-REACHES: dict[Reach, str] = {
-    "fast": "leads to SYSRET only",
-    "slow": "leads to IRET only",
-    "both": "may lead to either",
-    "none": "leads to no exit",
-}
 _CONDITIONAL = re.compile(r"j(?!mp)[a-z]+\b|loop")
 _KEEPS_FLAGS = re.compile(r"mov|lea|push|pop|nop|xchg|bswap|swapgs|call|not|set|cmov|j")
+CLOSE = 8
+"""Lines that are so near each other are one range, whatever stands between them."""
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -27,11 +24,17 @@ _NO_XML = re.compile("[\ufffe\uffff]")
 class Words:
     """The texts of a box, safe to show: where it is, its code, calls and ends, and the clauses that rest on it."""
 
+    number: str
     title: str
     offset: str
     code: tuple[str, ...]
     notes: tuple[str, ...]
     marks: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """Title and offset."""
+        return f"{self.title} ({self.offset})" if self.offset else self.title
 
 
 def readable(path_map: PathMap, failing: Sequence[Counterexample]) -> Graph:
@@ -64,15 +67,16 @@ def words(path_map: PathMap, graph: Graph, at: int) -> Words:
     else:
         shown = [code[0], f"… {counted(len(code) - 2, 'instruction')} …" if len(code) > 3 else code[1], code[-1]]
     variants = tuple(dict.fromkeys(line.variant for line in lines if line.variant))
-    notes = [f"only with {safe(variants[0])}"] if len(variants) == 1 and block.blocks == 1 else []
+    notes = [f"patched: {safe(variants[0])}"] if len(variants) == 1 and block.blocks == 1 else []
     notes += called(path_map, block)
     notes += [_end(end) for end in block.ends]
     if block.blocks > 1 and len(notes) > 3:
         notes = [*notes[:3], f"… {len(notes) - 3} more"]
     where = first.location
     return Words(
+        number=str(at + 1),
         title=_title(path_map, block),
-        offset=hexa(where.address) if where.symbol is None else f"+{hexa(where.offset)}",
+        offset="" if where.symbol is None and not where.line else _offset(where),
         code=tuple(shown),
         notes=tuple(notes),
         marks=tuple(map(safe, block.supports)),
@@ -106,13 +110,15 @@ def _title(path_map: PathMap, block: Block) -> str:
     """Symbol if the block begins there, and the source lines, with the file if the map is about several."""
     places = [path_map.lines[index].location for index in block.lines]
     first = places[0]
-    symbol = safe(first.symbol) if first.symbol is not None else ""
+    symbol = short(safe(first.symbol), 28) if first.symbol is not None else ""
     span = _span(path_map, places)
-    if block.entry:
-        return f"entry {short(symbol, 24)}".rstrip() + (f", {span}" if span else "")
-    if symbol and (first.offset == 0 or not span):
-        return short(symbol, 28) + (f", {span}" if span else "")
-    return span or "code without a symbol"
+    named = symbol if first.offset == 0 or block.entry or not span else ""
+    parts = [part for part in (named, span) if part] or [hexa(first.address)]
+    return f"{'entry ' if block.entry else ''}{', '.join(parts)}"
+
+
+def _offset(where: Location) -> str:
+    return hexa(where.address) if where.symbol is None else f"+{hexa(where.offset)}"
 
 
 def _span(path_map: PathMap, places: Sequence[Location]) -> str:
@@ -121,25 +127,36 @@ def _span(path_map: PathMap, places: Sequence[Location]) -> str:
     numbers = [place.line for place in places if place.file == file and place.line is not None]
     if file is None or not numbers:
         return ""
-    low, high = min(numbers), max(numbers)
-    digits = str(low) if low == high else f"{low}–{high}"
+    digits = _groups(sorted(set(numbers)))
     if len({line.location.file for line in path_map.lines} - {None}) > 1:
         return f"{short(safe(file.rsplit('/', 1)[-1]), 20)}:{digits}"
-    return f"line {digits}" if low == high else f"lines {digits}"
+    return f"line {digits}" if digits.isdigit() else f"lines {digits}"
+
+
+def _groups(numbers: Sequence[int]) -> str:
+    """Line numbers, those near each other as a range: "7", "7–9", "7–9, 40" (a macro's lines, for example)."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number - groups[-1][-1] <= CLOSE:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    if len(groups) > 2:
+        groups = [[numbers[0], numbers[-1]]]
+    return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]}–{group[-1]}" for group in groups)
 
 
 def label(path_map: PathMap, graph: Graph, link: Link) -> str:
     """What a link says: its note, or the patched form that it leads to where there are several."""
-    if link.note in BREAKS:
-        return link.note
     if graph.blocks[link.source].blocks > 1:
         return ""
-    # The note of a call that is not followed is in the box.
-    ways = [other for other in graph.links if other.source == link.source]
-    line: CodeLine = path_map.lines[graph.blocks[link.target].lines[0]]
-    if len(ways) > 1 and any(path_map.lines[graph.blocks[way.target].lines[0]].variant for way in ways):
-        return safe(line.variant) or "as in the file"
-    return ""
+    named = link.note if link.note in BREAKS else ""  # that of a call that is not followed is in the box
+    same = [other for other in graph.links if other.source == link.source and other.note == link.note]
+    heads = [path_map.lines[graph.blocks[other.target].lines[0]].variant for other in same]
+    if len(same) > 1 and any(heads):
+        variant = safe(path_map.lines[graph.blocks[link.target].lines[0]].variant) or "as in the file"
+        return f"{named}, {variant}" if named else variant
+    return named
 
 
 def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:
@@ -155,7 +172,7 @@ def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:
         text = words(path_map, graph, at)
         ways = "; ".join(_way(path_map, graph, link) for link in graph.links if link.source == at)
         marks = [REACHES[block.reach], *(["on the path of a counterexample"] if block.failing else [])]
-        told.append(f"block {at + 1}, {text.title} ({text.offset}): {ways or ', '.join(text.notes) or 'no way on'}")
+        told.append(f"block {at + 1}, {text.place}: {ways or ', '.join(text.notes) or 'no way on'}")
         told.append(f"  {' / '.join(text.code)} ({', '.join(marks)})")
         if text.notes and ways:
             told.append(f"  {', '.join(text.notes)}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from verifier.model import Reach
 from verifier.report.blocks import Block, Graph, Link, arranged
 
-MOST = 80
+MOST = 48
 """A graph has at most so many boxes."""
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +22,7 @@ Lane = Literal["main", "right", "aside"]
 BOX_PAD, TRUNK_PAD = 14, 8
 """Room on each side of a box and of a trunk."""
 SWEEPS = 8
+FAR = 1 << 40
 _RANK: dict[Lane, int] = {"main": 0, "right": 2, "aside": -1}
 
 
@@ -161,6 +162,14 @@ def _chains(
     return chain
 
 
+def _down(chain: dict[int, int], head: int) -> Iterator[int]:
+    """The nodes that stand straight below ``head``, and it."""
+    yield head
+    while head in chain:
+        head = chain[head]
+        yield head
+
+
 def _columns(
     nodes: Sequence[Node],
     edges: Sequence[tuple[int, int]],
@@ -190,11 +199,9 @@ def _columns(
         if head in follows:
             continue
         column = Column(rank[head], 0 if head == 0 else 1, float(head))
-        at: int | None = head
-        while at is not None:
+        for at in _down(chain, head):
             of_node[at] = len(columns)
             column.cells[layer[at]] = nodes[at].width // 2 + BOX_PAD
-            at = chain.get(at)
         columns.append(column)
     spans: dict[tuple[int, bool], tuple[int, int]] = {}
     for source, target in edges:
@@ -268,6 +275,6 @@ def _compact(columns: Sequence[Column], order: Sequence[int]) -> None:
             if not column.near or column.spine == 0:
                 continue
             wanted = sorted(columns[near].x for near in column.near)[len(column.near) // 2]
-            low = max((columns[other].x + distance for other, distance in beside_left[at]), default=wanted)
-            high = min((columns[other].x - distance for other, distance in beside_right[at]), default=wanted)
+            low = max((columns[other].x + distance for other, distance in beside_left[at]), default=-FAR)
+            high = min((columns[other].x - distance for other, distance in beside_right[at]), default=FAR)
             column.x = max(low, min(wanted, high))

@@ -36,11 +36,16 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The corners of an edge's line, from its source to its target. ``side``: where it leaves, -1 left, 1 right."""
+    """The corners of an edge's line, from its source to its target, and the net that it belongs to.
+
+    ``side``: it leaves left (-1) or right (1) of the middle; ``crowded``: other edges leave there too.
+    """
 
     points: tuple[Point, ...]
     side: int
     crowded: bool
+    target: int
+    closes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +235,7 @@ def _route(
         last = level[table.layer[target] - 1, net]
         points += [(goal, last), (end, last)]
     points.append((end, boxes[target].y))
-    return Route(_straightened([(x + MARGIN, y) for x, y in points]), port.side, port.crowded)
+    return Route(_straightened([(x + MARGIN, y) for x, y in points]), port.side, port.crowded, target, closes)
 
 
 def _straightened(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -13,9 +13,11 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from verifier.model import Counterexample, PathMap, Reach
 from verifier.report.blocks import Block, Graph
-from verifier.report.boxes import REACHES, Words, label, outline, readable, short, summary, words
+from verifier.report.boxes import Words, label, outline, readable, safe, short, summary, words
+from verifier.report.graphstyle import CSS, REACHES, ROW, SAMPLE, legend, rows
 from verifier.report.layout import Lane, Node
-from verifier.report.route import Box, Layout, Point, Route, place
+from verifier.report.route import MARGIN, Box, Layout, Point, Route, place
+from verifier.report.wires import wires
 from verifier.report.words import counted
 
 __all__ = ["CSS", "block_numbers", "graph", "outline"]
@@ -24,57 +26,11 @@ CHAR, LINE, PAD = 7.3, 16, 12
 """Width of a character and height of a line of the boxes' text; room between the frame and the text. In px."""
 LEAST, MOST = 150, 44
 """A box is at least so many px wide; its texts have at most so many characters."""
-MARKS = 5
-"""At most so many clauses are named in a box."""
+MARKS, MARK = 5, 16
+"""At most so many clauses are named in a box, with at most so many characters each."""
 WIDE = 1000
 """A picture that is wider than this is not made to fit but scrolls."""
 _LANES: dict[Reach, Lane] = {"fast": "main", "both": "main", "slow": "right", "none": "aside"}
-
-CSS = """\
-.path-graph { display: block; max-width: 100%; height: auto; margin: 0 auto; color: var(--ink); }
-.path-graph.wide { max-width: none; }
-.path-graph text { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: var(--ink); }
-.path-graph .place { font-weight: 600; }
-.path-graph .offset, .path-graph .rest { fill: var(--muted); }
-.path-graph .label, .path-graph .legend text, .path-graph .mark text { font-size: 10.5px; }
-.path-graph .label { fill: var(--ink); stroke: var(--paper); stroke-width: 3px; paint-order: stroke; }
-.path-graph .frame { fill: var(--paper); stroke: var(--line); stroke-width: 1.5; }
-.path-graph .inner { fill: none; stroke: var(--line); stroke-width: 1.5; }
-.path-graph .stripe { stroke: none; fill: var(--line); }
-.path-graph .way { fill: none; stroke: var(--line); stroke-width: 1.6; }
-.path-graph .arrow { fill: var(--line); }
-.path-graph .dot { fill: var(--line); }
-.path-graph .reach-fast .frame, .path-graph .reach-fast .inner, .path-graph .way.reach-fast { stroke: var(--fast); }
-.path-graph .reach-slow .frame, .path-graph .reach-slow .inner, .path-graph .way.reach-slow { stroke: var(--slow); }
-.path-graph .reach-both .frame, .path-graph .reach-both .inner, .path-graph .way.reach-both { stroke: var(--both); }
-.path-graph .reach-none .frame, .path-graph .reach-none .inner, .path-graph .way.reach-none { stroke: var(--none); }
-.path-graph .reach-fast .stripe.one, .path-graph .reach-fast .stripe.two { fill: var(--fast); }
-.path-graph .reach-slow .stripe.one, .path-graph .reach-slow .stripe.two { fill: var(--slow); }
-.path-graph .reach-both .stripe.one { fill: var(--fast); }
-.path-graph .reach-both .stripe.two { fill: var(--slow); }
-.path-graph .reach-none .stripe.one, .path-graph .reach-none .stripe.two { fill: var(--none); }
-.path-graph .arrow.reach-fast, .path-graph .dot.reach-fast { fill: var(--fast); }
-.path-graph .arrow.reach-slow, .path-graph .dot.reach-slow { fill: var(--slow); }
-.path-graph .arrow.reach-both, .path-graph .dot.reach-both { fill: var(--both); }
-.path-graph .arrow.reach-none, .path-graph .dot.reach-none { fill: var(--none); }
-.path-graph .reach-slow .frame, .path-graph .way.reach-slow { stroke-dasharray: 7 4; }
-.path-graph .reach-none .frame, .path-graph .way.reach-none { stroke-dasharray: 2 3; }
-.path-graph .failing .frame { stroke: var(--bad); stroke-width: 3; }
-.path-graph .way.failing { stroke: var(--bad); stroke-width: 3.5; stroke-dasharray: none; }
-.path-graph .arrow.failing { fill: var(--bad); }
-.path-graph .cross { fill: var(--bad); font-weight: 700; }
-.path-graph .note { font-style: italic; }
-.path-graph .site .note { font-style: normal; font-weight: 600; }
-.path-graph .mark rect { fill: none; stroke: var(--good); }
-.path-graph .bar { stroke: var(--ink); stroke-width: 3; }
-.path-graph a { text-decoration: none; cursor: pointer; }
-.path-graph a:hover .frame, .path-graph a:focus .frame { stroke-width: 3.5; }
-.path-graph a:focus { outline: none; }
-.path-graph a:focus-visible .focus, .path-graph a:target .focus { stroke: var(--warn); stroke-width: 3; }
-.path-graph .focus { fill: none; stroke: none; }
-@media print { .path-graph, .path-graph.wide { max-width: 100%; } .path-graph a { break-inside: avoid; } }
-"""
-"""The rules that the picture needs, in terms of the page's custom properties."""
 
 
 def block_numbers(path_map: PathMap, failing: Sequence[Counterexample]) -> tuple[int, ...]:
@@ -90,32 +46,40 @@ def graph(path_map: PathMap, failing: Sequence[Counterexample], prefix: str) -> 
     """
     shown = readable(path_map, failing)
     texts = [words(path_map, shown, at) for at in range(len(shown.blocks))]
-    sizes = [_size(text, block) for text, block in zip(texts, shown.blocks, strict=True)]
-    nodes = [
-        Node(width, height, _LANES[block.reach]) for (width, height), block in zip(sizes, shown.blocks, strict=True)
-    ]
+    nodes = [Node(*_size(text), _LANES[block.reach]) for text, block in zip(texts, shown.blocks, strict=True)]
     pairs = list(dict.fromkeys((link.source, link.target) for link in shown.links))
     layout = place(nodes, pairs)
-    return _drawn(path_map, shown, texts, pairs, layout, prefix)
+    svg = _root(path_map, shown, texts, layout, prefix)
+    _markers(svg, prefix)
+    _ways(svg, path_map, shown, pairs, layout, prefix)
+    joins = shown.joins()
+    for at, box in enumerate(layout.boxes):
+        _block(svg, shown.blocks[at], at, at in joins, texts[at], box, prefix)
+    _legend(svg, shown, layout)
+    indent(svg, " ")
+    return tostring(svg, encoding="unicode") + "\n"
 
 
-def _size(text: Words, block: Block) -> tuple[int, int]:
+def _size(text: Words) -> tuple[int, int]:
     """Width (even) and height of a box."""
-    rows = [f"{text.title}  {text.offset}   ", *text.code, *text.notes]
-    longest = max(min(len(row), MOST) for row in rows)
-    marks = int(sum(len(mark) * CHAR + 12 for mark in _marks(text)))
+    longest = max(min(len(row), MOST) for row in (_heading(text), *text.code, *text.notes))
+    marks = sum(_mark_width(mark) + 5 for mark in _marks(text))
     width = max(LEAST, int(longest * CHAR) + 2 * PAD + 6, marks + 2 * PAD)
     height = LINE * (1 + len(text.code) + len(text.notes)) + (22 if text.marks else 0) + 16
     return width + width % 2, height
 
 
+def _heading(text: Words) -> str:
+    return f"{text.number} {text.title}  {text.offset}".rstrip()
+
+
 def _marks(text: Words) -> tuple[str, ...]:
-    shown = tuple(short(mark, 16) for mark in text.marks[:MARKS])
+    shown = tuple(short(mark, MARK) for mark in text.marks[:MARKS])
     return (*shown, f"+{len(text.marks) - MARKS}") if len(text.marks) > MARKS else shown
 
 
-def _attributes(values: dict[str, object]) -> dict[str, str]:
-    return {name.replace("_", "-"): str(value) for name, value in values.items()}
+def _mark_width(mark: str) -> int:
+    return int(len(mark) * 6.4) + 10
 
 
 def _add(parent: Element, tag: str, words: str | None = None, **attributes: object) -> Element:
@@ -127,48 +91,37 @@ def _add(parent: Element, tag: str, words: str | None = None, **attributes: obje
     return element
 
 
-def _drawn(
-    path_map: PathMap,
-    shown: Graph,
-    texts: Sequence[Words],
-    pairs: Sequence[tuple[int, int]],
-    layout: Layout,
-    prefix: str,
-) -> str:
-    sites = [at for at, block in enumerate(shown.blocks) if block.site]
-    note = summary(path_map, shown)
-    width, height = layout.width, layout.height
+def _root(path_map: PathMap, shown: Graph, texts: Sequence[Words], layout: Layout, prefix: str) -> Element:
+    below = len(_legend_rows(shown, layout)) * ROW
+    size = (layout.width, layout.height + (below + MARGIN if below else 0))
     svg = Element(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
-            "class": "path-graph wide" if width > WIDE else "path-graph",
+            "class": "path-graph wide" if layout.width > WIDE else "path-graph",
+            # Not "img": that would hide the links in it from assistive technology.
             "role": "group",
             "aria-labelledby": f"{prefix}-title {prefix}-desc",
-            "viewBox": f"0 0 {width} {height}",
-            "width": str(width),
-            "height": str(height),
+            "viewBox": f"0 0 {size[0]} {size[1]}",
+            "width": str(size[0]),
+            "height": str(size[1]),
         },
     )
-    _add(svg, "title", f"Path graph from {texts[0].title if texts else path_map.entry}", id=f"{prefix}-title")
+    _add(svg, "title", f"Path graph: {safe(path_map.entry)}", id=f"{prefix}-title")
+    exits = [f"block {text.number}" for text, block in zip(texts, shown.blocks, strict=True) if block.site]
     said = [
-        f"{counted(len(shown.blocks), 'block')} of {counted(len(path_map.lines), 'instruction')}, control flows down.",
-        f"Exits to user mode: {', '.join(f'block {at + 1}' for at in sites) or 'none'}.",
-        "Thick lines: the paths of the counterexamples." if any(block.failing for block in shown.blocks) else "",
-        note,
+        f"{counted(len(shown.blocks), 'block')}, {counted(len(path_map.lines), 'instruction')}.",
+        f"Exits to user mode: {', '.join(exits) or 'none'}.",
+        summary(path_map, shown),
     ]
     _add(svg, "desc", " ".join(part for part in said if part), id=f"{prefix}-desc")
-    _markers(svg, prefix)
-    _ways(svg, path_map, shown, pairs, layout, prefix)
-    for at, box in enumerate(layout.boxes):
-        _block(svg, shown, at, texts[at], box, prefix)
-    indent(svg, " ")
-    return tostring(svg, encoding="unicode") + "\n"
+    return svg
 
 
 def _markers(svg: Element, prefix: str) -> None:
+    """The arrow heads: a marker does not take the colour of its line in every browser, so there is one for each."""
     defs = _add(svg, "defs")
-    for name in (*REACHES, "failing"):
+    for name in (*(f"reach-{reach}" for reach in REACHES), "failing"):
         marker = _add(
             defs,
             "marker",
@@ -176,117 +129,152 @@ def _markers(svg: Element, prefix: str) -> None:
             viewBox="0 0 8 8",
             refX=7,
             refY=4,
-            markerWidth=8,
-            markerHeight=8,
+            markerWidth=11 if name == "failing" else 8,
+            markerHeight=11 if name == "failing" else 8,
             markerUnits="userSpaceOnUse",
             orient="auto",
         )
-        _add(marker, "path", d="M0 0.5 L8 4 L0 7.5 Z", class_=f"arrow {name if name == 'failing' else f'reach-{name}'}")
+        _add(marker, "path", d="M0 0.5 L8 4 L0 7.5 Z", class_=f"arrow {name}")
 
 
 def _path(points: Sequence[Point]) -> str:
     """The line through ``points`` with round corners."""
     parts = [f"M{points[0][0]} {points[0][1]}"]
     for before, at, after in zip(points, points[1:], points[2:], strict=False):
-        bend = min(
-            5,
-            (abs(at[0] - before[0]) + abs(at[1] - before[1])) // 2,
-            (abs(after[0] - at[0]) + abs(after[1] - at[1])) // 2,
-        )
+        bend = min(5, _span(before, at) // 2, _span(at, after) // 2)
         one, two = _towards(at, before, bend), _towards(at, after, bend)
         parts.append(f"L{one[0]} {one[1]} Q{at[0]} {at[1]} {two[0]} {two[1]}")
     parts.append(f"L{points[-1][0]} {points[-1][1]}")
     return " ".join(parts)
 
 
-def _towards(at: Point, other: Point, distance: int) -> Point:
-    def moved(one: int, two: int) -> int:
-        return one + (distance if two > one else -distance if two < one else 0)
+def _span(one: Point, two: Point) -> int:
+    return abs(one[0] - two[0]) + abs(one[1] - two[1])
 
-    return moved(at[0], other[0]), moved(at[1], other[1])
+
+def _towards(at: Point, other: Point, distance: int) -> Point:
+    """``distance`` from one point of an upright or level line towards another."""
+    x, y = ((there > here) - (there < here) for here, there in zip(at, other, strict=True))
+    return at[0] + x * distance, at[1] + y * distance
 
 
 def _ways(
     svg: Element, path_map: PathMap, shown: Graph, pairs: Sequence[tuple[int, int]], layout: Layout, prefix: str
 ) -> None:
-    """Lines, those of failing paths on top, then labels."""
-    failing = {(link.source, link.target) for link in shown.links if link.failing}
+    """Lines, those of failing paths on top, then the words next to them."""
     group = _add(svg, "g", class_="ways", aria_hidden="true")
-    for chosen in (False, True):
-        for pair, route in zip(pairs, layout.routes, strict=True):
-            if (pair in failing) == chosen:
-                reach = shown.blocks[pair[1]].reach
-                _add(
-                    group,
-                    "path",
-                    d=_path(route.points),
-                    class_=f"way reach-{reach}{' failing' if chosen else ''}",
-                    data_from=pair[0] + 1,
-                    data_to=pair[1] + 1,
-                    marker_end=f"url(#{prefix}-arrow-{'failing' if chosen else reach})",
-                )
+    fails = {(link.source, link.target) for link in shown.links if link.failing}
+    for wire in reversed(wires(layout.routes, [pair in fails for pair in pairs])):
+        source, target = pairs[wire.at]
+        reach = f"reach-{shown.blocks[target].reach}"
+        kind = "failing" if (source, target) in fails else reach
+        line = _add(group, "path", d=_path(wire.points), class_=f"way {kind}")
+        line.attrib |= {"data-from": str(source + 1), "data-to": str(target + 1)}
+        if wire.joins:
+            _add(group, "circle", cx=wire.points[-1][0], cy=wire.points[-1][1], r=3, class_=f"dot {reach}")
+        else:
+            line.set("marker-end", f"url(#{prefix}-arrow-{kind})")
     said: dict[tuple[int, int], list[str]] = defaultdict(list)
     for link in shown.links:
         if text := label(path_map, shown, link):
             said[link.source, link.target].append(text)
+    leftward = {pair[0] for pair, route in zip(pairs, layout.routes, strict=True) if route.side < 0}
     for pair, route in zip(pairs, layout.routes, strict=True):
         if said[pair] and not route.crowded:
-            _label(group, " or ".join(said[pair]), route, pair, shown)
+            right = route.side < 0 or (route.side == 0 and pair[0] in leftward)
+            _label(group, " or ".join(said[pair]), route, right, pair in fails)
 
 
-def _label(group: Element, text: str, route: Route, pair: tuple[int, int], shown: Graph) -> None:
+def _label(group: Element, text: str, route: Route, right: bool, failing: bool) -> None:
     """A word next to where a line leaves its box, on the side where no other line leaves."""
     x, y = route.points[0]
-    right = route.side < 0
     _add(
         group,
         "text",
         short(text, 20),
-        class_="label",
-        x=x + 5 if right else x - 5,
+        class_="label failing" if failing else "label",
+        x=x + 6 if right else x - 6,
         y=y + 12,
         text_anchor="start" if right else "end",
     )
 
 
-def _block(svg: Element, shown: Graph, at: int, text: Words, box: Box, prefix: str) -> None:
-    block = shown.blocks[at]
-    flags = {"entry": block.entry, "site": block.site, "failing": block.failing, "join": at in shown.joins()}
+def _block(svg: Element, block: Block, at: int, join: bool, text: Words, box: Box, prefix: str) -> None:
+    flags = {"entry": block.entry, "site": block.site, "failing": block.failing, "join": join}
     flags["folded"] = block.blocks > 1
-    names = " ".join(["block", f"reach-{block.reach}", *(name for name, holds in flags.items() if holds)])
     link = _add(
         svg,
         "a",
         href=f"#{prefix}-i{block.lines[0]}",
         id=f"{prefix}-b{at + 1}",
-        class_=names,
+        class_=" ".join(["block", f"reach-{block.reach}", *(name for name, holds in flags.items() if holds)]),
         data_block=at + 1,
         data_first=block.lines[0],
         data_last=block.lines[-1],
         data_reach=block.reach,
     )
-    said = [f"block {at + 1}, {text.title} {text.offset}", *text.code, *text.notes, REACHES[block.reach]]
-    if text.marks:
-        said.append(f"proofs that rest on it: {' '.join(text.marks)}")
-    if block.failing:
-        said.append("on the path of a counterexample")
-    _add(link, "title", "; ".join(said))
+    _add(link, "title", _told(block, text))
     x, y, width, height = box.x, box.y, box.width, box.height
-    _add(link, "rect", class_="focus", x=x - 4, y=y - 4, width=width + 8, height=height + 8, rx=6)
-    _add(link, "rect", class_="frame", x=x, y=y, width=width, height=height, rx=12 if block.entry else 3)
+    _add(link, "rect", class_="focus", x=x - 5, y=y - 5, width=width + 10, height=height + 10, rx=7)
+    _add(link, "rect", class_="frame", x=x, y=y, width=width, height=height, rx=14 if block.entry else 3)
     if block.site:
         _add(link, "rect", class_="inner", x=x + 4, y=y + 4, width=width - 8, height=height - 8, rx=2)
     row = y + 20
-    _add(link, "text", short(text.title, MOST - 8), class_="place", x=x + PAD, y=row)
+    room = MOST - len(f"{text.number}   {text.offset}")
+    _add(link, "text", text.number, class_="number", x=x + PAD, y=row)
+    left = x + PAD + int((len(text.number) + 1) * CHAR)
+    _add(link, "text", short(text.title, max(room, 8)), class_="place", x=left, y=row)
     _add(link, "text", text.offset, class_="offset", x=x + width - PAD, y=row, text_anchor="end")
     for kind, parts in (("code", text.code), ("note", text.notes)):
         for part in parts:
             row += LINE
-            _add(link, "text", short(part, MOST), class_=kind, x=x + PAD, y=row)
+            _add(link, "text", short(part, MOST), class_="more" if part.startswith("…") else kind, x=x + PAD, y=row)
     left = x + PAD
     for mark in _marks(text):
-        wide = int(len(mark) * 6.4) + 8
-        group = _add(link, "g", class_="mark")
-        _add(group, "rect", x=left, y=row + 8, width=wide, height=16, rx=8)
-        _add(group, "text", mark, x=left + wide / 2, y=row + 20, text_anchor="middle")
-        left += wide + 5
+        _mark(_add(link, "g", class_="mark"), mark, left, row + 8)
+        left += _mark_width(mark) + 5
+
+
+def _mark(group: Element, mark: str, x: int, y: int) -> None:
+    wide = _mark_width(mark)
+    _add(group, "rect", x=x, y=y, width=wide, height=16, rx=8)
+    _add(group, "text", mark, x=x + wide // 2, y=y + 12, text_anchor="middle")
+
+
+def _told(block: Block, text: Words) -> str:
+    """The whole content of a box, for those who hear it or point at it."""
+    parts = [f"block {text.number}: {text.place}", *text.code, *text.notes, REACHES[block.reach]]
+    if text.marks:
+        parts.append(f"proofs that rest on it: {' '.join(text.marks)}")
+    if block.failing:
+        parts.append("on the path of a counterexample")
+    return "; ".join(parts)
+
+
+def _legend_rows(shown: Graph, layout: Layout) -> list[list[tuple[int, str, str]]]:
+    blocks = shown.blocks
+    entries = legend(
+        [block.reach for block in blocks],
+        any(block.failing for block in blocks),
+        any(block.site for block in blocks),
+        any(block.supports for block in blocks),
+    )
+    return rows(entries, layout.width - 2 * MARGIN)
+
+
+def _legend(svg: Element, shown: Graph, layout: Layout) -> None:
+    group = _add(svg, "g", class_="legend")
+    for row, entries in enumerate(_legend_rows(shown, layout)):
+        y = layout.height + row * ROW + MARGIN // 2
+        for at, kind, text in entries:
+            x = at + MARGIN
+            if kind in ("site", "mark"):
+                sample = _add(group, "g", class_="mark" if kind == "mark" else "")
+                _add(
+                    sample, "rect", class_="frame", x=x, y=y - 6, width=SAMPLE, height=12, rx=6 if kind == "mark" else 2
+                )
+                if kind == "site":
+                    _add(sample, "rect", class_="inner", x=x + 3, y=y - 3, width=SAMPLE - 6, height=6)
+            else:
+                _add(group, "path", d=f"M{x} {y} L{x + SAMPLE} {y}", class_=f"way {kind}")
+            _add(group, "text", text, x=x + SAMPLE + 6, y=y + 4)
