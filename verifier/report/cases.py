@@ -125,7 +125,9 @@ def _clause(report: FileReport, site: SiteResult, clause: str, gate: Gate | None
             return Case(clean(clause), "error", status, message, site.location, site, clause)
         case "violated" | "waived":
             kind = "known" if status == "violated" else "waived"
-            if passes(report, site, clause, gate):
+            # What is open for some configuration does not pass with what is known or waived for others.
+            settled = all(part.status != "unknown" for part in parts)
+            if settled and passes(report, site, clause, gate):
                 return Case(clean(f"{clause} ({kind})"), "passed", kind, message, site.location, site, clause)
             return Case(clean(clause), "failed", status, message, site.location, site, clause)
 
@@ -133,12 +135,15 @@ def _clause(report: FileReport, site: SiteResult, clause: str, gate: Gate | None
 def _parts(report: FileReport, parts: Sequence[ClauseResult]) -> Iterator[str]:
     """What there is to say of each outcome, with its configurations where not all share it."""
     said: dict[str, list[ClauseResult]] = {}
-    for part in parts:
+    for part in sorted(parts, key=lambda part: part.status == "unknown"):
         text = sentence(part.reason or "")
         if part.counterexample is not None:
             text = sentence(part.counterexample.cause) + (f"; {text}" if text else "")
         if part.status == "not-applicable":
             text = "not applicable" + (f": {text}" if text else "")
+        if part.status == "unknown":
+            mixed = any(other.status in ("violated", "waived") for other in parts)
+            text = f"not decided: {text}" if mixed and text else text or "not decided"
         if part.status != "proved":
             said.setdefault(text or part.status, []).append(part)
     for text, alike in said.items():
