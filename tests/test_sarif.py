@@ -221,6 +221,16 @@ def test_one_code_flow_for_each_counterexample() -> None:
     assert [len(result["codeFlows"]) for result in two] == [2]
 
 
+def test_a_flow_ends_at_the_exit() -> None:
+    """A path that stops in front of the exit instruction gets it as its last step, with the cause."""
+    (result,) = results(with_example(branching(3)))
+    steps = result["codeFlows"][0]["threadFlows"][0]["locations"]
+    assert [step["executionOrder"] for step in steps] == [1, 2, 3, 4]
+    assert steps[-1]["location"]["message"]["text"] == "sysretq; SYSRET with non-canonical RCX"
+    assert steps[-1]["location"]["physicalLocation"]["region"] == {"startLine": 210}
+    assert [step["importance"] for step in steps][-2:] == ["unimportant", "essential"]
+
+
 def test_branches_are_linked() -> None:
     """The branches on the way are related locations, and the message links to each by its id."""
     (result,) = results(with_example(branching()))
@@ -228,7 +238,7 @@ def test_branches_are_linked() -> None:
     assert [item["id"] for item in related] == [1, 2, 3, 4, 5, 6]
     assert related[0]["physicalLocation"]["region"]["startLine"] == 101
     assert re.findall(r"\[([^]]*)\]\((\d+)\)", result["message"]["text"]) == [
-        (f"entry.S:{100 + 2 * number - 1} not taken", str(number)) for number in range(1, 7)
+        (f"line {100 + 2 * number - 1} not taken", str(number)) for number in range(1, 7)
     ]
     (long,) = results(with_example(branching(200)))
     assert len(long["relatedLocations"]) == 20
@@ -406,10 +416,10 @@ def test_long_paths_keep_both_ends() -> None:
     (result,) = results(with_example(branching(3000)))
     steps = [step["executionOrder"] for step in result["codeFlows"][0]["threadFlows"][0]["locations"]]
     assert len(steps) == sarif.MAX_STEPS
-    assert steps[:3] == [1, 2, 3] and steps[-1] == 3000 and steps == sorted(steps)
+    assert steps[:3] == [1, 2, 3] and steps[-1] == 3001 and steps == sorted(steps)
     run = log(with_example(branching(3000)))
     told = run["invocations"][0]["toolExecutionNotifications"][-1]["message"]["text"]
-    assert "2000 steps" in told
+    assert "2001 steps" in told
     two = results(with_example(branching(3000), replace(branching(3000), cause="another")))
     flows = two[0]["codeFlows"]
     assert sum(len(flow["threadFlows"][0]["locations"]) for flow in flows) <= sarif.MAX_STEPS and len(flows) == 2

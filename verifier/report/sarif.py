@@ -89,14 +89,14 @@ def _flows(chosen: Sequence[Draft], steps: int) -> _Flows:
     for index in sorted(range(len(chosen)), key=lambda index: (chosen[index].rank, index)):
         draft = chosen[index]
         for example in draft.examples:
-            share = min(steps, MAX_STEPS // len(draft.examples))
-            kept = _kept(len(example.path), share)
+            path = _path(draft, example)
+            kept = _kept(len(path), min(steps, MAX_STEPS // len(draft.examples)))
             if len(kept) < 2 or draft.report is None:
-                flows += bool(example.path)
+                flows += len(path) > 1
                 continue
-            hidden += len(example.path) - len(kept)
+            hidden += len(path) - len(kept)
             steps -= len(kept)
-            found.setdefault(index, []).append(_flow(draft.report, example, kept))
+            found.setdefault(index, []).append(_flow(draft.report, example, [(at, path[at]) for at in kept], len(path)))
     return _Flows(tuple(tuple(found.get(index, ())) for index in range(len(chosen))), flows, hidden)
 
 
@@ -114,9 +114,17 @@ def _kept(length: int, share: int) -> list[int]:
     return [index for index in range(length) if index < head or index >= length - (share - head)]
 
 
-def _flow(report: FileReport, example: Counterexample, kept: Sequence[int]) -> Json:
+def _path(draft: Draft, example: Counterexample) -> tuple[Step, ...]:
+    """The path up to the exit instruction and with it, which is where a flow has to end."""
+    if draft.at is None or (example.path and example.path[-1].location.address == draft.at.address):
+        return example.path
+    return (*example.path, Step(draft.at, (), sentence(example.cause)))
+
+
+def _flow(report: FileReport, example: Counterexample, kept: Sequence[tuple[int, Step]], length: int) -> Json:
+    """A code flow of these steps, each with its number in the path of that length."""
     initial = {said(item.name): {"text": said(valued(item))} for item in example.inputs}
-    flow: Json = {"locations": [_step(report, example.path[index], index, len(example.path)) for index in kept]}
+    flow: Json = {"locations": [_step(report, step, number, length) for number, step in kept]}
     if initial:
         flow["initialState"] = initial
     config = "/".join(example.config)

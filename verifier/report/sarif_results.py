@@ -140,7 +140,7 @@ def _violated(
         parts += [f"{said(_inputs(example.inputs))}.", f"{said(_difference(example))}."]
         if not example.replayed:
             parts.append("The replay did not confirm this.")
-        links = [link(_named(step), number) for number, step in enumerate(branches(example), 1)]
+        links = [link(_named(step, site.location), number) for number, step in enumerate(branches(example), 1)]
         if links:
             parts.append(f"Branches on the way: {', '.join(links)}.")
     properties = _about(report, site, configs) | ({"command": said(report.command)} if report.command else {})
@@ -272,8 +272,11 @@ def branches(example: Counterexample) -> list[Step]:
     return [step for step in example.path if step.note.endswith("taken")][-BRANCHES:]
 
 
-def _named(step: Step) -> str:
-    return f"{source(step.location)} {step.note}"
+def _named(step: Step, exit_: Location) -> str:
+    """The branch by its line, with the file only if that is not the exit's."""
+    at = step.location
+    known = at.file is not None and at.line is not None and at.file == exit_.file
+    return f"line {at.line} {step.note}" if known else f"{source(at)} {step.note}"
 
 
 def related(report: FileReport, example: Counterexample) -> list[Json]:
