@@ -105,8 +105,20 @@ def many(number: int) -> FileReport:
 
 
 def hostile(run: Run, name: str) -> Run:
-    """The run with ``name`` in every text of its reports, except the ids of clauses and reasons, which are our own."""
-    return replace(run, reports=tuple(_hostile(report, name) for report in run.reports), waivers=(), gate=None)
+    """The run with ``name`` in all of its texts, except the ids of clauses and reasons, which are our own.
+
+    If it has waivers it has a gate as well, which passes nothing and compares with a file of that name.
+    """
+    gate = Gate("new-only", 3, (), InputFile(name, "")) if run.waivers else None
+    reports = tuple(_hostile(report, name) for report in run.reports)
+    return replace(run, reports=reports, waivers=tuple(renamed_use(use, name) for use in run.waivers), gate=gate)
+
+
+def renamed_use(use: WaiverUse, name: str) -> WaiverUse:
+    """The waiver with ``name`` at the end of all of its texts: whoever proposes a change can write them."""
+    old = use.waiver
+    texts = (old.id, old.clause, old.fingerprint, old.reason, old.owner, old.expires)
+    return replace(use, waiver=Waiver(*(f"{text}{name}" for text in texts)))
 
 
 def _hostile(report: FileReport, name: str) -> FileReport:

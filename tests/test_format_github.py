@@ -179,7 +179,7 @@ def test_the_summary_shows_names_as_text(name: str) -> None:
             assert obeyed(summary(changed)) == []
             assert not {"link_open", "image", "html_inline", "html_block", "em_open"} & set(tokens(summary(changed)))
         if "\n" not in name and len(name) < 1000:
-            assert tokens(summary(hostile(run, name))) == tokens(summary(Run(run.reports)))
+            assert tokens(summary(hostile(run, name))) == tokens(summary(hostile(run, "x")))
 
 
 def test_the_summary_is_bounded() -> None:

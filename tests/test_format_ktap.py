@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import golden
 import pytest
@@ -122,7 +122,7 @@ def test_open_clauses_say_why() -> None:
     assert by_name["tf"].comments[0].startswith("violated: ")
     assert "solver-unknown: the limit was reached (intel/la48)" in by_name["tf"].comments[0]
     assert by_name["cs"].comments[0].startswith("waived: ")
-    assert by_name["ss"].comments[0] == "unknown: timeout: no answer (intel)"
+    assert by_name["ss"].comments[0] == "unknown: timeout: no answer (intel) [timeout]"
     assert by_name["ss-attrs"].comments == ["note: not applicable: no vendor leaves them"]
     assert by_name["rip"].comments == []
 
@@ -144,7 +144,7 @@ def test_names_are_text(name: str) -> None:
             assert obeyed(text) == []
             assert not re.search(r"^ *# Subtest:", text, re.MULTILINE)
             assert [test.passed for test in Reader(text).whole()] == [test.passed for test in read(Run(run.reports))]
-        assert shape(read(hostile(run, name))) == shape(read(Run(run.reports)))
+        assert shape(read(hostile(run, name))) == shape(read(replace(run, gate=None)))
 
 
 def shape(tests: list[Test]) -> list[list[list[bool]]]:

@@ -33,7 +33,8 @@ WHOLE = "input"
 class Case:
     """One test. ``kind`` is a status, "known", or a code; ``message`` is one line, "" if there is nothing to say.
 
-    ``site`` and ``clause`` are set if it is about a clause: what its counterexamples are found by.
+    ``explained`` is the id that ``verify-exit explain`` knows, "" if there is none. ``site`` and
+    ``clause`` are set if it is about a clause: what its counterexamples are found by.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Case:
     location: Location | None = None
     site: SiteResult | None = None
     clause: str = ""
+    explained: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +119,32 @@ def _site(report: FileReport, site: SiteResult, gate: Gate | None) -> Group:
 def _clause(report: FileReport, site: SiteResult, clause: str, gate: Gate | None) -> Case:
     parts = [part for part in site.clauses if part.id == clause]
     status = clause_status(site, clause)
-    message = clean("; ".join(_parts(report, parts)))
+    case = Case(clean(clause), "passed", status, clean("; ".join(_parts(report, parts))), site.location, site, clause)
+    case = replace(case, explained=clean(clause))
     match status:
         case "proved" | "not-applicable":
-            return Case(clean(clause), "passed", status, message, site.location, site, clause)
+            return case
         case "unknown":
-            return Case(clean(clause), "error", status, message, site.location, site, clause)
+            return replace(case, outcome="error", explained=clean(_code(report, site, clause) or clause))
         case "violated" | "waived":
-            kind = "known" if status == "violated" else "waived"
             # What is open for some configuration does not pass with what is known or waived for others.
             settled = all(part.status != "unknown" for part in parts)
             if settled and passes(report, site, clause, gate):
-                return Case(clean(f"{clause} ({kind})"), "passed", kind, message, site.location, site, clause)
-            return Case(clean(clause), "failed", status, message, site.location, site, clause)
+                kind = "known" if status == "violated" else "waived"
+                return replace(case, name=clean(f"{clause} ({kind})"), kind=kind)
+            return replace(case, outcome="failed")
+
+
+def _code(report: FileReport, site: SiteResult, clause: str) -> str:
+    """The code of the reason why a clause is open at a site."""
+    return next(
+        (
+            reason.code
+            for reason in report.reasons
+            if reason.location == site.location and reason.text.startswith(f"{clause}: ")
+        ),
+        "",
+    )
 
 
 def _parts(report: FileReport, parts: Sequence[ClauseResult]) -> Iterator[str]:
@@ -159,11 +174,16 @@ def _whole(report: FileReport, gate: Gate | None) -> list[Case]:
         if item.state in ("violated", "known", "waived") or _of_clauses(item, report):
             continue
         if item.location is None and item.state == "error":
-            texts.setdefault(item.id, []).append(clean(item.text))
+            texts.setdefault(item.id, []).append(item.text)
             continue
         at = f" at {place(item.location)}" if item.location is not None else ""
-        cases.append(Case(clean(f"{item.id}{at}"), "error", clean(item.id), clean(item.text), item.location))
-    return cases + [Case(clean(code), "error", clean(code), " / ".join(lines)) for code, lines in texts.items()]
+        cases.append(_open(item.id, f"{item.id}{at}", item.text, item.location))
+    return cases + [_open(code, code, " / ".join(lines), None) for code, lines in texts.items()]
+
+
+def _open(code: str, name: str, text: str, location: Location | None) -> Case:
+    known = "" if code == UNEXPLAINED else clean(code)
+    return Case(clean(name), "error", clean(code), clean(text), location, explained=known)
 
 
 def _of_clauses(item: Item, report: FileReport) -> bool:

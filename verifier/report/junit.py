@@ -30,7 +30,6 @@ from verifier.report import Style
 from verifier.report.cases import Case, Group, counterexamples, groups, unique
 from verifier.report.concise import gate
 from verifier.report.counterexample import full
-from verifier.report.findings import UNEXPLAINED
 from verifier.report.words import clean, source
 
 _WIDTH = 100
@@ -128,8 +127,8 @@ def _details(case: Case, report: FileReport | None) -> Iterator[str]:
     if case.outcome != "passed":
         if report.command:
             yield clean(f"Reproduce: {report.command}")
-        if case.kind != UNEXPLAINED:
-            yield clean(f"Explained by: verify-exit explain {case.clause or case.kind}")
+        if case.explained:
+            yield f"Explained by: verify-exit explain {case.explained}"
 
 
 def _counts(cases: Sequence[Case]) -> list[tuple[str, str]]:

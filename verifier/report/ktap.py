@@ -70,7 +70,8 @@ def _said(case: Case) -> Iterator[str]:
     # Never a comment that begins with a name: "# Subtest: …" has a meaning.
     if case.message:
         settled = case.kind in ("proved", "not-applicable")
-        yield f"{'note' if settled else case.kind}: {case.message}"
+        why = f" [{case.explained}]" if case.explained not in ("", case.kind, case.clause) else ""
+        yield f"{'note' if settled else case.kind}: {case.message}{why}"
     elif case.outcome != "passed":
         yield case.kind
     for violation in counterexamples(case):
