@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
-    frozenset({"baseline", "boundaries", "exitcheck", "settings"}),
+    frozenset({"baseline", "boundaries", "exitcheck", "scan", "settings"}),
     frozenset(
         {
             "configvalues",
@@ -67,7 +67,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"judge"}),
     frozenset({"pipeline"}),
     frozenset({"console"}),
+    frozenset({"initialise"}),
     frozenset({"doctor", "parsers", "watch"}),
+    frozenset({"completion", "manual"}),
     frozenset({"commands"}),
     frozenset({"outputs", "session"}),
     frozenset({"cli"}),

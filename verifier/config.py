@@ -95,7 +95,7 @@ def find(start: Path) -> Path | None:
         while here.stat().st_uid == owner:
             for name in (NAME, PYPROJECT):
                 candidate = here / name
-                if os.path.lexists(candidate) and (name == NAME or _has_table(candidate)):
+                if os.path.lexists(candidate) and (name == NAME or has_table(candidate)):
                     return candidate
             if here.parent == here or os.path.lexists(here / ".git"):
                 return None
@@ -153,8 +153,11 @@ def _text(path: Path) -> str:
         raise UserError("config-unreadable", f"{name}: cannot be read: {reason}", 2) from None
 
 
-def _has_table(path: Path) -> bool:
-    """Whether a ``pyproject.toml`` has our table. One that never says our name is not even parsed."""
+def has_table(path: Path) -> bool:
+    """Whether a ``pyproject.toml`` has our table.
+
+    One that never says our name is not even parsed. Raises like ``find``.
+    """
     return TABLE in _text(path) and _tool_table(_parsed(path), one_line(_named(path))) is not None
 
 
