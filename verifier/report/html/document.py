@@ -144,7 +144,7 @@ def _summary(reports: Sequence[FileReport]) -> Content:
             el("td", badge(report.verdict)),
             el("td", " ".join(decisive(report)) or "–"),
             el("td", code(report.contract) if report.contract else "–"),
-            el("td", str(len(report.sites)), class_="n"),
+            el("td", str(len(report.sites))),
         )
         for number, report in enumerate(reports, 1)
     ]
