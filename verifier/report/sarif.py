@@ -32,7 +32,7 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS = 5000
 MAX_STEPS = 1000
 MAX_BYTES = 10_000_000
-STEPS = (50_000, 5_000, 0)
+STEPS = (20_000, 2_000, 0)
 """Steps of all results together that are tried, the next number if the file gets larger than MAX_BYTES."""
 
 
