@@ -15,6 +15,8 @@ from verifier.report.words import clean, counted, hexa
 
 _CONDITIONAL = re.compile(r"j(?!mp)[a-z]+\b|loop")
 _KEEPS_FLAGS = re.compile(r"mov|lea|push|pop|nop|xchg|bswap|swapgs|call|not|set|cmov|j")
+TESTS = 3
+"""A box of several blocks shows so many of the branches that proofs rest on."""
 CLOSE = 8
 """Lines that are so near each other are one range, whatever stands between them."""
 _NO_XML = re.compile("[\ufffe\uffff]")
@@ -60,6 +62,11 @@ def words(path_map: PathMap, graph: Graph, at: int) -> Words:
     code = [safe(line.location.text) for line in lines]
     if block.blocks > 1:
         shown = [f"{block.blocks} blocks, {counted(len(lines), 'instruction')}"]
+        branches = [at for at, line in enumerate(lines) if line.supports]
+        for end in branches[:TESTS]:
+            shown += _test(code[: end + 1])
+        if len(branches) > TESTS:
+            shown.append(f"… {counted(len(branches) - TESTS, 'branch').replace('branchs', 'branches')} …")
     elif test := _test(code):
         shown = test
     elif len(code) <= 2:
@@ -146,17 +153,16 @@ def _groups(numbers: Sequence[int]) -> str:
     return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]}–{group[-1]}" for group in groups)
 
 
-def label(path_map: PathMap, graph: Graph, link: Link) -> str:
-    """What a link says: its note, or the patched form that it leads to where there are several."""
+def label(path_map: PathMap, graph: Graph, link: Link) -> tuple[str, str]:
+    """What a link says: its note, and the patched form that it leads to where there are several."""
     if graph.blocks[link.source].blocks > 1:
-        return ""
-    named = link.note if link.note in BREAKS else ""  # that of a call that is not followed is in the box
+        return "", ""
+    note = link.note if link.note in BREAKS else ""  # that of a call that is not followed is in the box
     same = [other for other in graph.links if other.source == link.source and other.note == link.note]
     heads = [path_map.lines[graph.blocks[other.target].lines[0]].variant for other in same]
-    if len(same) > 1 and any(heads):
-        variant = safe(path_map.lines[graph.blocks[link.target].lines[0]].variant) or "as in the file"
-        return f"{named}, {variant}" if named else variant
-    return named
+    if len(same) < 2 or not any(heads):
+        return note, ""
+    return note, safe(path_map.lines[graph.blocks[link.target].lines[0]].variant) or "unpatched"
 
 
 def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:
@@ -182,7 +188,7 @@ def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:
 
 
 def _way(path_map: PathMap, graph: Graph, link: Link) -> str:
-    named = label(path_map, graph, link)
+    named = ", ".join(part for part in label(path_map, graph, link) if part)
     again = " again" if link.back else ""
     return f"{named} → block {link.target + 1}{again}" if named else f"→ block {link.target + 1}{again}"
 

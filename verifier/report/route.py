@@ -38,12 +38,11 @@ class Box:
 class Route:
     """The corners of an edge's line, from its source to its target, and the net that it belongs to.
 
-    ``side``: it leaves left (-1) or right (1) of the middle; ``crowded``: other edges leave there too.
+    ``side``: it leaves left (-1) or right (1) of the middle, or there (0).
     """
 
     points: tuple[Point, ...]
     side: int
-    crowded: bool
     target: int
     closes: bool
 
@@ -118,7 +117,6 @@ def place(nodes: Sequence[Node], edges: Sequence[tuple[int, int]]) -> Layout:
 class _Port:
     x: int
     side: int
-    crowded: bool
 
 
 def _goal(edge: tuple[int, int], table: Grid) -> int:
@@ -143,14 +141,14 @@ def _ports(nodes: Sequence[Node], edges: Sequence[tuple[int, int]], table: Grid)
             goal = _goal(edge, table)
             sides[(goal > x) - (goal < x)].append((goal, edge))
         for _, edge in sides[0]:
-            ports[edge] = _Port(x, 0, len(sides[0]) > 1)
+            ports[edge] = _Port(x, 0)
         for side in (-1, 1):
             outward = sorted(sides[side], key=lambda item: (-side * item[0], item[1]))
             inset = min(PORT_INSET, half // 2)
             step = min(PORT_STEP, max(1, (half - inset - 4) // max(1, len(outward))))
             for at, (_, edge) in enumerate(outward):
                 inward = min(inset + at * step, half)
-                ports[edge] = _Port(x + side * (half - inward), side, len(outward) > 1)
+                ports[edge] = _Port(x + side * (half - inward), side)
     return ports
 
 
@@ -235,7 +233,7 @@ def _route(
         last = level[table.layer[target] - 1, net]
         points += [(goal, last), (end, last)]
     points.append((end, boxes[target].y))
-    return Route(_straightened([(x + MARGIN, y) for x, y in points]), port.side, port.crowded, target, closes)
+    return Route(_straightened([(x + MARGIN, y) for x, y in points]), port.side, target, closes)
 
 
 def _straightened(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -7,7 +7,6 @@ everything that a colour says, a shape, a line style or a word says as well.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -24,6 +23,8 @@ __all__ = ["CSS", "block_numbers", "graph", "outline"]
 
 CHAR, LINE, PAD = 7.3, 16, 12
 """Width of a character and height of a line of the boxes' text; room between the frame and the text. In px."""
+LETTER = 6.4
+"""Width of a character of a smaller text, in px."""
 LEAST, MOST = 150, 44
 """A box is at least so many px wide; its texts have at most so many characters."""
 MARKS, MARK = 5, 16
@@ -79,7 +80,7 @@ def _marks(text: Words) -> tuple[str, ...]:
 
 
 def _mark_width(mark: str) -> int:
-    return int(len(mark) * 6.4) + 10
+    return int(len(mark) * LETTER) + 10
 
 
 def _add(parent: Element, tag: str, words: str | None = None, **attributes: object) -> Element:
@@ -174,29 +175,45 @@ def _ways(
             _add(group, "circle", cx=wire.points[-1][0], cy=wire.points[-1][1], r=3, class_=f"dot {reach}")
         else:
             line.set("marker-end", f"url(#{prefix}-arrow-{kind})")
-    said: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for link in shown.links:
-        if text := label(path_map, shown, link):
-            said[link.source, link.target].append(text)
-    leftward = {pair[0] for pair, route in zip(pairs, layout.routes, strict=True) if route.side < 0}
-    for pair, route in zip(pairs, layout.routes, strict=True):
-        if said[pair] and not route.crowded:
-            right = route.side < 0 or (route.side == 0 and pair[0] in leftward)
-            _label(group, " or ".join(said[pair]), route, right, pair in fails)
+    for source in sorted({source for source, _ in pairs}):
+        leaving = [
+            (route, pair in fails, _said(path_map, shown, pair))
+            for pair, route in zip(pairs, layout.routes, strict=True)
+            if pair[0] == source
+        ]
+        _labels(group, leaving, layout.boxes[source])
 
 
-def _label(group: Element, text: str, route: Route, right: bool, failing: bool) -> None:
-    """A word next to where a line leaves its box, on the side where no other line leaves."""
-    x, y = route.points[0]
-    _add(
-        group,
-        "text",
-        short(text, 20),
-        class_="label failing" if failing else "label",
-        x=x + 6 if right else x - 6,
-        y=y + 12,
-        text_anchor="start" if right else "end",
-    )
+def _said(path_map: PathMap, shown: Graph, pair: tuple[int, int]) -> str:
+    """What is written next to a line; the patched form is in its box as well, so it gives way."""
+    told = [label(path_map, shown, link) for link in shown.links if (link.source, link.target) == pair]
+    return " or ".join(dict.fromkeys(note or variant for note, variant in told if note or variant))
+
+
+def _labels(group: Element, leaving: Sequence[tuple[Route, bool, str]], box: Box) -> None:
+    """The words below a box: left of the lines that leave, but right of those on its left side.
+
+    Lines that leave on one side and say the same share their words; if they differ there is no room.
+    """
+    for side in (-1, 0, 1):
+        there = [(route, fails, text) for route, fails, text in leaving if route.side == side]
+        if not there or len({text for *_, text in there}) > 1 or not there[0][2]:
+            continue
+        if side == 0 and {route.side for route, *_ in leaving} == {-1, 0, 1}:
+            continue
+        right = side < 0 or (side == 0 and any(route.side < 0 for route, *_ in leaving))
+        x, y = (max if right else min)(route.points[0] for route, *_ in there)
+        middle = box.x + box.width // 2
+        room = box.width // 2 if side == 0 else abs(x - middle)
+        _add(
+            group,
+            "text",
+            short(there[0][2], max(1, int((room - 8) / LETTER))),
+            class_="label failing" if any(fails for _, fails, _ in there) else "label",
+            x=x + 6 if right else x - 6,
+            y=y + 12,
+            text_anchor="start" if right else "end",
+        )
 
 
 def _block(svg: Element, block: Block, at: int, join: bool, text: Words, box: Box, prefix: str) -> None:
