@@ -17,7 +17,7 @@ from verifier.report.fingerprint import of_clause
 from verifier.report.grouping import Violation
 from verifier.report.mailtext import COLUMNS, INDENT, joined, values, wrapped
 from verifier.report.phrases import exit_name, on_cpus
-from verifier.report.words import clean, configs_label, counted, sentence
+from verifier.report.words import clean, configs_label, counted, sentence, source
 
 _RULE = "=" * COLUMNS
 _VENDORS = {"intel": "Intel", "amd": "AMD"}
@@ -37,8 +37,9 @@ def render(run: Run, style: Style) -> str:
         quiet = [wrapped(_quiet(report)) for report in others]
         return "\n\n".join("\n".join(lines) for lines in quiet) + "\n"
     if others:
-        said = ", ".join(f"{report.input.path} is {report.verdict}" for report in others)
-        messages.append("\n".join(wrapped(f"[Without a message, because no violation was found: {said}.]")))
+        words = {"error": "was not judged"}
+        said = ", ".join(f"{one.input.path} {words.get(one.verdict, f'is {one.verdict}')}" for one in others)
+        messages.append("\n".join(wrapped(f"[No message is about these inputs: {said}.]")))
     return f"\n\n{_RULE}\n\n".join(messages) + "\n"
 
 
@@ -50,11 +51,14 @@ def _violations(report: FileReport) -> list[tuple[SiteResult, Violation]]:
 
 def _quiet(report: FileReport) -> str:
     """One paragraph for an input without a violation to report."""
+    waived = any(machine.failed(site, "waived") for site in report.sites)
     match report.verdict:
         case "proved":
             said = "No violation was found."
+        case "inconclusive" if waived:
+            said = "What was found is waived."
         case "inconclusive":
-            said = "No violation was found that is to be reported, and none is excluded."
+            said = "No violation was found, and none is excluded."
         case _:
             said = "There is no result."
     return f"Nothing to report. {said} {narrative.verdict_sentence(report)}"
@@ -77,8 +81,8 @@ def _message(report: FileReport) -> Iterator[str]:
     yield from _problem(site, first, example)
     yield from _also(report, found)
     yield from _reached(report, site, example)
-    alike = [item for other, item in found if other == site and item.id == first.id]
-    yield from _effect(report, alike, example)
+    yield from _effect(site, first, example)
+    yield from _where(report, site, [item for other, item in found if other == site and item.id == first.id])
     yield from _tool(report, example)
     yield from _section("Which version")
     yield from _version(report)
@@ -119,7 +123,8 @@ def _reached(report: FileReport, site: SiteResult, example: Counterexample) -> I
         yield from values((row.name, row.value, joined(row.said, _made(row))) for row in machine.inputs(example))
     else:
         yield from _paragraph(f"Every state at {site.entry} that comes to the exit will do.")
-    decisive = [step for step in example.path if step.changes or step.note]
+    told = " ".join(machine.events(example))
+    decisive = [step for step in example.path if step.changes or step.note or source(step.location) in told]
     yield from _paragraph(
         f"The code runs {counted(len(example.path), 'instruction')} from there to the exit. Those that decide the way "
         "or change a register that counts:"
@@ -145,34 +150,52 @@ def _reached(report: FileReport, site: SiteResult, example: Counterexample) -> I
     yield ""
 
 
-def _effect(report: FileReport, alike: Sequence[Violation], example: Counterexample) -> Iterator[str]:
-    first = alike[0]
+def _effect(site: SiteResult, first: Violation, example: Counterexample) -> Iterator[str]:
     yield from _section("What it does")
     effect = narrative.clause_effect(first.id)
     yield from _paragraph(effect) if effect else ()
-    ours, theirs = example.sysret.instruction.upper(), example.iret.instruction.upper()
+    ours, theirs = (name.upper() if name != "needed" else name for name in machine.columns(example))
+    pairs = machine.outcomes(example)
     cpu = on_cpus((example.config,))
-    yield from _paragraph(
-        f"In this state {ours} does the one, {theirs} with the saved frame would do the other ({cpu}):"
-    )
-    yield from _outcomes(ours, theirs, machine.outcomes(example))
+    if any(pair.differs for pair in pairs):
+        if theirs == "needed":
+            yield from _paragraph(f"In this state {ours} hands over the one, and user mode needs the other ({cpu}):")
+        else:
+            yield from _paragraph(
+                f"In this state {ours} does the one, {theirs} with the saved frame would do the other ({cpu}):"
+            )
+        yield from _outcomes(ours, theirs, pairs)
+    else:
+        yield from _paragraph(
+            "The fields of the two outcomes do not differ in this state; what is wrong is said above."
+        )
     for vendor, note in example.vendor_notes:
         yield from _paragraph(f"On {_VENDORS.get(vendor, vendor)}: {sentence(note)}.")
-    every = [config for item in alike for config in item.configs]
+
+
+def _where(report: FileReport, site: SiteResult, alike: Sequence[Violation]) -> Iterator[str]:
+    """On which CPUs the clause fails, and what is known of the others."""
+    bad = [config for item in alike for config in item.configs]
+    said = f"It happens {on_cpus(bad)}"
     if len(alike) > 1:
-        yield from _paragraph(f"This state is for {on_cpus(first.configs)[3:]}; there is one like it {on_cpus(every)}.")
-    elif set(every) != set(report.configs):
-        yield from _paragraph(f"It happens {on_cpus(every)}, and not in the rest of what was judged.")
-    else:
-        yield from _paragraph(f"It happens {on_cpus(every)}.")
+        said += f"; the state above is for {on_cpus(alike[0].configs)[3:]}, there are others like it"
+    if set(bad) != set(report.configs):
+        rest = [clause.status for clause in site.clauses if clause.id == alike[0].id and clause.status != "violated"]
+        known = rest and "unknown" not in rest and "waived" not in rest
+        said += ". It does not happen" if known else ". Nothing is known"
+        said += f" {on_cpus([config for config in report.configs if config not in bad])}"
+    yield from _paragraph(f"{said}.")
 
 
 def _outcomes(ours: str, theirs: str, pairs: Sequence[machine.Pair]) -> Iterator[str]:
     """How the two exits end, then the fields side by side; "!=" marks a difference."""
     fate, *fields = pairs
     width = max(len(clean(ours)), len(clean(theirs)))
-    yield clean(f"{INDENT}{ours + ':':{width + 1}} {fate.fast}")
-    yield clean(f"{INDENT}{theirs + ':':{width + 1}} {fate.iret}")
+    if fate.differs:
+        yield clean(f"{INDENT}{ours + ':':{width + 1}} {fate.fast}")
+        yield clean(f"{INDENT}{theirs + ':':{width + 1}} {fate.iret}")
+    else:
+        yield clean(f"{INDENT}both: {fate.fast}")
     yield ""
     shown = [pair for pair in fields if (pair.fast, pair.iret) != ("-", "-")]
     if not shown:
@@ -202,8 +225,8 @@ def _tool(report: FileReport, example: Counterexample) -> Iterator[str]:
     if built and report.input.path.lower().endswith(".s"):
         using += f" Assembled with {' and '.join(built)}."
     yield from _paragraph(
-        f"By verify-exit{own}, which executes the machine code symbolically from the entry to the exit and compares "
-        f"the two exits with an SMT solver.{using}"
+        f"By verify-exit{own}, which executes the machine code symbolically from the entry to the exit and asks an "
+        f"SMT solver for a state that violates a clause.{using}"
     )
     if not example.replayed:
         yield from _paragraph("The state above was NOT confirmed on the emulator.")

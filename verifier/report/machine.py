@@ -112,6 +112,12 @@ def outcomes(example: Counterexample) -> list[Pair]:
     return pairs
 
 
+def columns(example: Counterexample) -> tuple[str, str]:
+    """What the two outcomes are called. An IRET exit is compared with nothing but what user mode needs."""
+    ours, theirs = example.sysret.instruction, example.iret.instruction
+    return (ours, "needed") if ours.lower() == theirs.lower() else (ours, theirs)
+
+
 def equal_fields(example: Counterexample) -> int:
     """How many fields are equal and not in ``outcomes``."""
     names = {field.name for outcome in (example.sysret, example.iret) for field in outcome.fields}
@@ -119,9 +125,10 @@ def equal_fields(example: Counterexample) -> int:
 
 
 def events(example: Counterexample) -> list[str]:
-    """What failed that is no field of the outcomes: an obligation on the way, with its place."""
+    """What failed that is no field of the outcomes: an obligation on the way, a phrase with its place."""
     fields = {field.name for outcome in (example.sysret, example.iret) for field in outcome.fields}
-    return [name for name in example.differs if name not in fields and name not in ("fault", "trap")]
+    # One word is the name of a field or of the clause, which is said anyway.
+    return [name for name in example.differs if name not in fields and " " in name]
 
 
 def fate(outcome: OutcomeView) -> str:

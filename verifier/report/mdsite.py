@@ -120,21 +120,20 @@ def _outcomes(violation: Violation) -> Iterator[str]:
     example = violation.example
     if example is None:
         return
+    pairs = machine.outcomes(example)
+    cpu = on_cpus((example.config,))
+    if not any(pair.differs for pair in pairs):
+        yield "The fields of the two outcomes do not differ in this state; what is wrong is said above."
+        yield ""
+        return
     rows = []
-    for pair in machine.outcomes(example):
+    for pair in pairs:
         mark = "**differs**" if pair.differs else ""
-        # Where nothing differs the outcome is a sentence, elsewhere a value.
+        # How an exit ends is a sentence, a field is a value.
         show = text if pair.name == "outcome" else code
         rows.append((text(pair.name), mark, show(pair.fast), show(pair.iret)))
-    yield from table(
-        (
-            f"what the exits do, {text(on_cpus((example.config,)))}",
-            "",
-            f"{code(example.sysret.instruction)}",
-            f"{code(example.iret.instruction)}",
-        ),
-        rows,
-    )
+    ours, theirs = machine.columns(example)
+    yield from table((f"what the exits do, {text(cpu)}", "", code(ours), code(theirs)), rows)
     equal = machine.equal_fields(example)
     if equal:
         yield f"{counted(equal, 'more field')} equal."

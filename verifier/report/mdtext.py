@@ -35,8 +35,8 @@ def text(said: str) -> str:
 
 
 def _start(words: str) -> str:
-    """Inline Markdown that cannot begin a block, such as a list or a heading."""
-    if words[:1] in ("-", "+", "="):
+    """Inline Markdown that cannot begin a block, such as a list or a heading, nor a command to a tracker."""
+    if words[:1] in ("-", "+", "=", "/"):
         return "\\" + words
     return _LIST_NUMBER.sub(r"\1\\\2", words, count=1) if _LIST_NUMBER.match(words) else words
 
