@@ -201,9 +201,7 @@ def test_inputs_without_violation() -> None:
     assert mail(failed()).startswith("Nothing to report. There is no result. bad.S was not judged")
     assert mail(waived(violated())).startswith("Nothing to report. What was found is waived. entry.S is not proved: 3")
     both = " ".join(mail(violated(), proved(), inconclusive()).split())
-    assert both.endswith(
-        "[Without a message, because no violation was found: good.S is proved, odd.S is inconclusive.]"
-    )
+    assert both.endswith("[No message is about these inputs: good.S is proved, odd.S is inconclusive.]")
     assert mail(violated(), violated("b.S")).count("Subject: ") == 2
 
 

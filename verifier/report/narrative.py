@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from verifier.clauses import clause
 from verifier.model import ALL_CONFIGS, FileReport
-from verifier.report.grouping import violations
+from verifier.report.grouping import merged_reasons, violations
 from verifier.report.phrases import (
     by_kind,
     clause_ids,
@@ -95,7 +95,7 @@ def _violated(report: FileReport) -> str:
 def _inconclusive(report: FileReport) -> str:
     name = report.input.path
     waived = clause_ids(report.sites, "waived")
-    others = [reason for reason in report.reasons if reason.code != "waived"]
+    others = [reason for reason in merged_reasons(report) if reason.code != "waived"]
     unknown = clause_ids(report.sites, "unknown")
     if waived and not others and not unknown:
         return (
