@@ -11,9 +11,10 @@ import golden
 import pytest
 from hostile_names import NAMES, obeyed, renamed
 from junitparser import Error, Failure, JUnitXml
+from report_samples import CANONICAL
 from run_samples import ATTACKED, RUNS, everything, hostile, settled, waived
 
-from verifier.model import Run
+from verifier.model import ALL_CONFIGS, ClauseResult, Input, Run
 from verifier.report import Style, render
 from verifier.report.findings import clause_status
 
@@ -116,6 +117,19 @@ def test_counterexample_is_readable() -> None:
     assert failure.get("message") == "SYSRET with non-canonical RCX (intel)"
     for part in ("frame.rip     0x800000000000", "What the two exits do", "Reproduce: verify-exit entry.S"):
         assert part in (failure.text or "")
+
+
+def test_a_failure_has_bounded_text() -> None:
+    """A counterexample that is very long is cut with a notice, and still ends with the command."""
+    report = RUNS["violated"].reports[0]
+    site = report.sites[0]
+    long = replace(CANONICAL, inputs=tuple(Input(f"gs:[{index:#x}]", index, "memory") for index in range(5000)))
+    changed = replace(site, clauses=(ClauseResult("tf", "violated", ALL_CONFIGS, None, long),))
+    failure = next(document(Run((replace(report, sites=(changed,)),))).iter("failure"))
+    lines = (failure.text or "").split("\n")
+    assert 400 < len(lines) < 420
+    assert any("lines left out" in line for line in lines)
+    assert "Reproduce: verify-exit entry.S" in lines
 
 
 def test_waived_fails_without_a_gate_and_passes_by_name_with_one() -> None:

@@ -23,20 +23,26 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from verifier.model import FileReport, Run
 from verifier.report import Style
 from verifier.report.cases import Case, Group, counterexamples, groups, unique
 from verifier.report.concise import gate
 from verifier.report.counterexample import full
-from verifier.report.words import clean, source
+from verifier.report.words import clean, counted, source
 
 _WIDTH = 100
 _INVALID = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML 1.0 document may hold, in whatever form (XML 1.0, 2.2 Characters)."""
 _ATTACHMENT = "[[ATTACHMENT|"
 """Behind this in a test's output, viewers look for the name of a file to offer."""
+
+_LINES, _LEAST, _ALL = 400, 40, 200_000
+"""Lines about one test at most, and so many whatever happens; lines of a document, as far as that allows.
+
+GitLab takes 30 MB, and a line has about ``_WIDTH`` characters.
+"""
 
 Attributes = Iterable[tuple[str, str]]
 
@@ -46,22 +52,26 @@ def render(run: Run, style: Style) -> str:
     names = unique([clean(report.input.path) for report in run.reports])
     suites = [(name, report, groups(report, run.gate)) for name, report in zip(names, run.reports, strict=True)]
     cases = [case for _, _, parts in suites for part in parts for case in part.cases]
-    body = [line for suite in suites for line in _suite(*suite, run)]
+    lengthy = sum(case.outcome == "failed" or case.kind in ("known", "waived") for case in cases)
+    room = max(_LEAST, min(_LINES, _ALL // max(1, lengthy)))
+    body = [line for suite in suites for line in _suite(*suite, run, room)]
     if not suites:
         # A document without tests reads as a pass.
         cases = [Case("input", "error", "no-input", "nothing was verified")]
-        body = _element("testsuite", [("name", "verify-exit"), *_counts(cases)], _case(cases[0], "verify-exit", None))
+        body = _element(
+            "testsuite", [("name", "verify-exit"), *_counts(cases)], _case(cases[0], "verify-exit", None, room)
+        )
     top = _element("testsuites", [("name", "verify-exit"), *_counts(cases)], body)
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', *top]) + "\n"
 
 
-def _suite(name: str, report: FileReport, parts: Sequence[Group], run: Run) -> list[str]:
+def _suite(name: str, report: FileReport, parts: Sequence[Group], run: Run, room: int) -> list[str]:
     cases = [case for part in parts for case in part.cases]
     properties = [line for item in _properties(report, run) for line in _property(*item)]
     body = _element("properties", (), properties)
     for part in parts:
         for case in part.cases:
-            body += _case(case, f"{name}.{part.label}", report)
+            body += _case(case, f"{name}.{part.label}", report, room)
     return _element("testsuite", [("name", name), *_counts(cases), ("file", report.input.path)], body)
 
 
@@ -87,7 +97,7 @@ def _property(name: str, value: str) -> list[str]:
     return _element("property", [("name", name), ("value", value)]) if value else []
 
 
-def _case(case: Case, classname: str, report: FileReport | None) -> list[str]:
+def _case(case: Case, classname: str, report: FileReport | None, room: int) -> list[str]:
     attributes = [("classname", classname), ("name", case.name)]
     where = case.location
     if where is not None and where.file is not None and where.line is not None:
@@ -95,7 +105,7 @@ def _case(case: Case, classname: str, report: FileReport | None) -> list[str]:
     elif report is not None:
         attributes.append(("file", report.input.path))
     body: list[str] = []
-    said = "\n".join(_details(case, report))
+    said = "\n".join(_details(case, report, room))
     match case.outcome:
         case "failed":
             body = _element("failure", [("message", case.message or case.kind), ("type", case.kind)], text=said)
@@ -108,27 +118,38 @@ def _case(case: Case, classname: str, report: FileReport | None) -> list[str]:
     return _element("testcase", attributes, body)
 
 
-def _details(case: Case, report: FileReport | None) -> Iterator[str]:
+def _details(case: Case, report: FileReport | None, room: int) -> Iterator[str]:
     """What a viewer shows of a test: why, where, the counterexamples, how to see them again."""
     yield case.message or case.kind
     if case.location is not None and case.outcome != "passed":
         yield clean(f"at {source(case.location)}: {case.location.text}")
     if report is None:
         return
-    for violation in counterexamples(case):
-        buffer = StringIO()
-        console = Console(
-            file=buffer, width=_WIDTH, height=100, force_terminal=False, force_jupyter=False, color_system=None,
-            no_color=True, highlight=False, markup=False, emoji=False, legacy_windows=False, _environ={},
-        )  # fmt: skip
-        for part in full(violation, report.configs, False, _WIDTH, {}):
-            console.print(part)
-        yield from (line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n"))
+    lines = [
+        line
+        for violation in counterexamples(case)
+        for line in _plain(full(violation, report.configs, False, _WIDTH, {}))
+    ]
+    yield from lines[:room]
+    if len(lines) > room:
+        yield f"… {counted(len(lines) - room, 'line')} left out; the format text has all"
     if case.outcome != "passed":
         if report.command:
             yield clean(f"Reproduce: {report.command}")
         if case.explained:
             yield f"Explained by: verify-exit explain {case.explained}"
+
+
+def _plain(parts: Iterable[RenderableType]) -> list[str]:
+    """The lines of what is made for a terminal, without colour."""
+    buffer = StringIO()
+    console = Console(
+        file=buffer, width=_WIDTH, height=100, force_terminal=False, force_jupyter=False, color_system=None,
+        no_color=True, highlight=False, markup=False, emoji=False, legacy_windows=False, _environ={},
+    )  # fmt: skip
+    for part in parts:
+        console.print(part)
+    return [line.rstrip() for line in buffer.getvalue().rstrip("\n").split("\n")]
 
 
 def _counts(cases: Sequence[Case]) -> list[tuple[str, str]]:
