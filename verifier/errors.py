@@ -78,6 +78,11 @@ ERRORS: tuple[ErrorCode, ...] = (
     ),
     ErrorCode("config-outside", "the configuration names a file outside its project", "Name files below it only."),
     ErrorCode("config-too-many", "the targets match too many files", "Make the patterns narrower."),
+    ErrorCode(
+        "config-exists",
+        "init found a configuration, which it does not overwrite",
+        "'verify-exit init --print' shows what it would write; remove the old file to have a new one.",
+    ),
     # What is compared with, and what is waived.
     ErrorCode("baseline-missing", "there is no baseline to compare with", "Name a report with --baseline REPORT.json."),
     ErrorCode("baseline-invalid", "the baseline is not a report", "Give what --format json=FILE wrote."),
