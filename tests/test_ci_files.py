@@ -96,6 +96,7 @@ def in_action(name: str, tmp_path: Path, inputs: Mapping[str, str], **environmen
     where = EXPRESSION.sub(lambda found: values[found[1]], step.get("working-directory", "."))
     workspace, output = tmp_path / "workspace", tmp_path / "output"
     workspace.mkdir(exist_ok=True)
+    (tmp_path / "temp").mkdir(exist_ok=True)
     fake = {
         "GITHUB_ACTION_PATH": str(ACTION.parent),
         "GITHUB_OUTPUT": str(output),
@@ -141,7 +142,7 @@ def test_action_ends_with_the_tools_status(tmp_path: Path, status: int) -> None:
     """The step that verifies hands the status on, and the last step fails with it."""
     script(tmp_path / "temp" / "verify-exit" / "bin" / "verify-exit", STUB)
     code, output, _ = in_action("Verify", tmp_path, {}, STUB_STATUS=str(status))
-    assert (code, output) == (0, f"exit-code={status}\n")
+    assert code == 0 and output.splitlines()[1:] == [f"exit-code={status}"]
     assert in_action("Gate", tmp_path, {}, code=str(status))[0] == status
 
 
@@ -149,23 +150,26 @@ def test_action_fails_without_a_status(tmp_path: Path) -> None:
     """If verify-exit never ran, or is not there, the action fails: it never passes by accident."""
     assert in_action("Gate", tmp_path, {})[0] == 70
     code, output, _ = in_action("Verify", tmp_path, {})
-    assert (code, output) == (0, "exit-code=127\n")
+    assert code == 0 and output.splitlines()[1:] == ["exit-code=127"]
 
 
 def test_action_runs_what_the_command_line_takes(tmp_path: Path) -> None:
     """The words that the action builds are options of verify-exit, the user's words come last, one a line."""
     script(tmp_path / "temp" / "verify-exit" / "bin" / "verify-exit", STUB)
     inputs = {"args": "--profile\nsafety\n\na file.S\n", "gate": "new-only", "baseline": "old.json"}
-    in_action("Verify", tmp_path, inputs)
-    words = arguments(tmp_path)
-    parsed = build_parser().parse_args(words)
+    _, output, _ = in_action("Verify", tmp_path, inputs)
+    parsed = build_parser().parse_args(arguments(tmp_path))
     assert (parsed.gate, parsed.baseline, parsed.profile, parsed.paths) == (
         "new-only",
         "old.json",
         "safety",
         ["a file.S"],
     )
-    assert {word.partition("=")[0] for word in parsed.format} == {"github", "sarif", "json"} <= set(FORMATS)
+    assert {word.partition("=")[0] for word in parsed.format} == {"github", "sarif", "json", "html"} <= set(FORMATS)
+    results = Path(output.splitlines()[0].removeprefix("results="))
+    assert results.is_dir() and results.is_relative_to(tmp_path / "temp")
+    written = {Path(word.partition("=")[2]) for word in parsed.format if "=" in word}
+    assert {path.parent for path in written} == {results}
 
 
 def test_action_without_a_gate(tmp_path: Path) -> None:
@@ -252,6 +256,17 @@ def test_gitlab_job_ends_with_the_tools_status(tmp_path: Path, status: int) -> N
     assert (parsed.gate, parsed.baseline, parsed.profile) == ("new-only", "an old one.json", "safety")
     assert parsed.paths == ["$(touch pwned)", "*"]
     assert {word.partition("=")[0] for word in parsed.format} <= set(FORMATS)
+
+
+def test_gitlab_job_writes_through_no_link(tmp_path: Path) -> None:
+    """A report's name that a change made a link is removed first: no other file is written."""
+    script(tmp_path / "bin" / "verify-exit", STUB)
+    names = [*job()["artifacts"]["paths"], job()["artifacts"]["reports"]["junit"]]
+    for name in names:
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    bash("\n".join(job()["script"]), tmp_path, PATH=path, RECORD=str(tmp_path / "record"))
+    assert not any((tmp_path / name).is_symlink() for name in names)
 
 
 def test_gitlab_job_defaults_to_strict(tmp_path: Path) -> None:
