@@ -129,6 +129,15 @@ def test_paths_are_relative_to_the_repository() -> None:
     assert commands(Run((violated("x.o"),)))[0].properties["file"] == "entry.S"
 
 
+def test_an_error_of_many_lines_is_one_annotation() -> None:
+    """What an assembler says in many lines does not take the places of other findings."""
+    report = RUNS["error"].reports[0]
+    said = "\n".join(f"bad.S:{index}: Error: no such instruction" for index in range(30))
+    found = commands(Run((replace(report, error=("assembler-error", said, 4)), violated())))
+    assert [one.name for one in found] == ["error"] * 4 + ["notice"]
+    assert "bad.S:0: Error: no such instruction\nbad.S:1: Error" in found[3].message
+
+
 def test_known_and_waived_are_warnings() -> None:
     """What a gate lets pass is still shown, but not as an error."""
     for name in ("gate-known", "gate-waived"):

@@ -15,6 +15,7 @@ the repository, so that ``./`` is left out; others are as the line table or the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from verifier.model import FileReport, Location, Run
 from verifier.report import Style
@@ -31,7 +32,7 @@ SHOWN = 10
 SUMMARY_LIMIT = 900 * 1024
 """Bytes of a summary: below GitHub's 1024 KiB, because what else the step writes counts as well."""
 
-_TITLE, _LINE, _PATH = 200, 800, 1000
+_TITLE, _LINE, _PATH = 200, 400, 1000
 _FEW = 8
 _COMMAND, _COMMANDS = 1000, 20
 _CELL = 300
@@ -70,7 +71,17 @@ def headline(run: Run) -> str:
 
 
 def _worst_first(run: Run) -> list[tuple[FileReport, Item]]:
-    found = [(report, item) for report in run.reports for item in findings(report, run.gate)]
+    """The findings of all inputs; an error that has several lines is one."""
+    found: list[tuple[FileReport, Item]] = []
+    for report in run.reports:
+        whole: dict[str, Item] = {}
+        for item in findings(report, run.gate):
+            if item.state == "error" and item.location is None:
+                earlier = whole.get(item.id)
+                whole[item.id] = replace(item, text=item.text if earlier is None else f"{earlier.text}\n{item.text}")
+            else:
+                found.append((report, item))
+        found += [(report, item) for item in whole.values()]
     return sorted(dict.fromkeys(found), key=lambda pair: _RANK[pair[1].state])
 
 
@@ -90,7 +101,7 @@ def _annotation(severity: str, report: FileReport, item: Item) -> str:
     label = configs_label(item.configs, report.configs) if item.configs else ""
     state = _TITLES.get(item.state, "")
     title = ": ".join(filter(None, ("verify-exit", item.id, state))) + (f" ({label})" if label else "")
-    lines = [sentence(item.text)]
+    lines = [sentence(line) for line in item.text.split("\n")[:_FEW]]
     if where is not None:
         lines.append(f"at {_function(where)}: {where.text}")
     if item.example is not None:
@@ -193,7 +204,7 @@ def _row(report: FileReport, item: Item) -> tuple[str, str, str, str]:
         where = (f"{_code(source(item.location))} " if line else "") + _code(_function(item.location))
     label = configs_label(item.configs, report.configs) if item.configs else ""
     what = _code(item.id) + (f" ({text(label)})" if label else "")
-    return _TITLES.get(item.state, item.state), what, where, text(_short(sentence(item.text)))
+    return _TITLES.get(item.state, item.state), what, where, text(_short(sentence(item.text.replace("\n", " / "))))
 
 
 def _short(value: str) -> str:
