@@ -146,10 +146,10 @@ def _replay_script(run: Run, file: str) -> int:
     from verifier.replayscript import script
 
     try:
-        return written(file, script(run.reports))
+        text = script(run.reports)
     except ValueError:
-        say(f"{file} was not written: no exit was reached, so that there is nothing to replay")
-        return PROVED
+        return _nothing_for(file, "no exit was reached, so that there is nothing to replay")
+    return written(file, text)
 
 
 def _attestation(run: Run, file: str, environment: Mapping[str, str]) -> int:
@@ -157,7 +157,21 @@ def _attestation(run: Run, file: str, environment: Mapping[str, str]) -> int:
     from verifier.attest import bundle, stamp
 
     try:
-        return written(file, bundle(run, stamp(environment.get("SOURCE_DATE_EPOCH"), time.time())))
+        text = bundle(run, stamp(environment.get("SOURCE_DATE_EPOCH"), time.time()))
+    except UserError as error:
+        say(f"error[{error.code}]: {error.message}")
+        return worst_code([error.exit_code, _nothing_for(file, "see the error above")])
     except ValueError as error:
-        say(f"{file} was not written: {error}")
-        return PROVED
+        return _nothing_for(file, str(error))
+    return written(file, text)
+
+
+def _nothing_for(file: str, why: str) -> int:
+    """Say that a file was not written; one of an earlier run would be taken for this one's."""
+    say(f"{file} was not written: {why}")
+    try:
+        Path(file).unlink(missing_ok=True)
+    except OSError as error:
+        say(f"error[output-unwritable]: {file}: {error.strerror or error}")
+        return USAGE
+    return PROVED
