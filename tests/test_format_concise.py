@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import golden
 import pytest
@@ -42,7 +43,8 @@ def test_every_line_is_parsed(name: str) -> None:
     expected = [item for report in RUNS[name].reports for item in findings(report, RUNS[name].gate)]
     assert [one for one in severities if one != "note"] == [STATES[item.state] for item in expected]
     located = [match["line"] for match in found if match and match["line"]]
-    assert located == [str(item.location.line) for item in expected if item.location and item.location.line]
+    lines = [item.location.line if item.location else item.line for item in expected]
+    assert located == [str(line) for line in lines if line]
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -58,7 +60,15 @@ def test_verdicts_are_read_from_the_ends_of_lines(name: str) -> None:
 def test_errors_are_there_whoever_else_said_them() -> None:
     """The format is complete in itself: what stderr has said is not left out."""
     text = render("concise", RUNS["error"], Style(errors=False))
-    assert "bad.S: error: verify-exit: bad.S:3: Error: no such instruction [assembler-error]\n" in text
+    assert "bad.S:3: error: verify-exit: Error: no such instruction [assembler-error]\n" in text
+
+
+def test_an_error_names_lines_of_its_own_input_only() -> None:
+    """A message that begins with another file's name and line stays a message about the input."""
+    report = RUNS["error"].reports[0]
+    for said in ("other.S:3: Error: x", "bad.Sx:3: Error: x", "bad.S:0: x", "bad.S:x: y", "bad.S:99999999999: x"):
+        text = render("concise", Run((replace(report, error=("assembler-error", said, 4)),)), Style())
+        assert text.startswith(f"bad.S: error: verify-exit: {said} [assembler-error]\n")
 
 
 def test_every_status_is_shown() -> None:

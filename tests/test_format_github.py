@@ -95,6 +95,7 @@ def test_every_finding_is_an_annotation(name: str) -> None:
     places = {
         (item.location.file, str(item.location.line)) for item in expected if item.location and item.location.line
     }
+    places |= {(item.path, str(item.line)) for item in expected if item.line}
     assert {(one.properties["file"], one.properties["line"]) for one in found if "line" in one.properties} == places
     assert [one.name for one in found] == [*sorted(one.name for one in found if one.name != "notice"), "notice"]
 
@@ -132,10 +133,11 @@ def test_paths_are_relative_to_the_repository() -> None:
 def test_an_error_of_many_lines_is_one_annotation() -> None:
     """What an assembler says in many lines does not take the places of other findings."""
     report = RUNS["error"].reports[0]
-    said = "\n".join(f"bad.S:{index}: Error: no such instruction" for index in range(30))
+    said = "\n".join(f"bad.S:{index}: Error: no such instruction" for index in range(1, 31))
     found = commands(Run((replace(report, error=("assembler-error", said, 4)), violated())))
     assert [one.name for one in found] == ["error"] * 4 + ["notice"]
-    assert "bad.S:0: Error: no such instruction\nbad.S:1: Error" in found[3].message
+    assert found[3].properties["file"] == "bad.S" and found[3].properties["line"] == "1"
+    assert found[3].message.startswith("line 1: Error: no such instruction\nline 2: Error")
 
 
 def test_known_and_waived_are_warnings() -> None:

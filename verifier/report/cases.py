@@ -174,7 +174,7 @@ def _whole(report: FileReport, gate: Gate | None) -> list[Case]:
         if item.state in ("violated", "known", "waived") or _of_clauses(item, report):
             continue
         if item.location is None and item.state == "error":
-            texts.setdefault(item.id, []).append(item.text)
+            texts.setdefault(item.id, []).append(f"line {item.line}: {item.text}" if item.line else item.text)
             continue
         at = f" at {place(item.location)}" if item.location is not None else ""
         cases.append(_open(item.id, f"{item.id}{at}", item.text, item.location))

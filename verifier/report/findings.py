@@ -7,6 +7,7 @@ reasons, disagreements, the error. What the gate says of them changes no verdict
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -35,6 +36,7 @@ class Item:
 
     ``state`` is "known" for a violation that the baseline of the gate has as well. ``configs`` is
     empty where it is not about a clause. ``example`` is the first counterexample, if there is one.
+    ``line`` is that of the input which an error without a location names, else 0.
     """
 
     path: str
@@ -44,6 +46,7 @@ class Item:
     text: str
     configs: tuple[Config, ...] = ()
     example: Counterexample | None = None
+    line: int = 0
 
     @property
     def severity(self) -> Literal["error", "warning"]:
@@ -64,7 +67,12 @@ def findings(report: FileReport, gate: Gate | None = None) -> tuple[Item, ...]:
 def editor_lines(report: FileReport, errors: bool = True, gate: Gate | None = None) -> list[str]:
     """One parsable line for each finding, never folded; ``errors`` False leaves out the report's error."""
     items = [item for item in findings(report, gate) if errors or item.location is not None or item.state != "error"]
-    lines = (concise(item.path, item.location, item.severity, item.text, item.id) for item in items)
+    lines = (
+        concise(
+            f"{item.path}:{item.line}" if item.line else item.path, item.location, item.severity, item.text, item.id
+        )
+        for item in items
+    )
     return list(dict.fromkeys(lines))
 
 
@@ -104,8 +112,12 @@ def _all(report: FileReport, gate: Gate | None) -> Iterator[Item]:
         text = f"two runs {about} differ ({'/'.join(one.config)}): {one.problems[0] if one.problems else 'no details'}"
         yield Item(path, "replay-disagrees", "error", one.location, text)
     if report.error is not None:
-        for line in report.error[1].split("\n"):
-            yield Item(path, report.error[0], "error", None, line.removeprefix(f"{path}: "))
+        for text in report.error[1].split("\n"):
+            # As the assembler says where: only the input's own name counts, so that no text can name another file.
+            named = re.match(r":([1-9][0-9]{0,8}): ", text.removeprefix(path)) if text.startswith(path) else None
+            line = int(named[1]) if named is not None else 0
+            said = text[len(path) + named.end() :] if named is not None else text.removeprefix(f"{path}: ")
+            yield Item(path, report.error[0], "error", None, said, line=line)
 
 
 def _ids(site: SiteResult, status: Status) -> tuple[str, ...]:

@@ -77,8 +77,9 @@ def _worst_first(run: Run) -> list[tuple[FileReport, Item]]:
         whole: dict[str, Item] = {}
         for item in findings(report, run.gate):
             if item.state == "error" and item.location is None:
-                earlier = whole.get(item.id)
-                whole[item.id] = replace(item, text=item.text if earlier is None else f"{earlier.text}\n{item.text}")
+                first = whole.setdefault(item.id, replace(item, text=""))
+                at = f"line {item.line}: " if item.line else ""
+                whole[item.id] = replace(first, text=f"{first.text}\n{at}{item.text}".strip("\n"))
             else:
                 found.append((report, item))
         found += [(report, item) for item in whole.values()]
@@ -95,7 +96,7 @@ def _waivers(run: Run) -> list[str]:
 
 def _annotation(severity: str, report: FileReport, item: Item) -> str:
     where = item.location
-    file, line = item.path, ""
+    file, line = item.path, str(item.line or "")
     if where is not None and where.file is not None and where.line is not None:
         file, line = where.file, str(where.line)
     label = configs_label(item.configs, report.configs) if item.configs else ""
