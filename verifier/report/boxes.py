@@ -15,6 +15,8 @@ from verifier.report.words import clean, counted, hexa
 
 _CONDITIONAL = re.compile(r"j(?!mp)[a-z]+\b|loop")
 _KEEPS_FLAGS = re.compile(r"mov|lea|push|pop|nop|xchg|bswap|swapgs|call|not|set|cmov|j")
+LONGEST = 160
+"""Texts of the input are cut at so many characters."""
 TESTS = 3
 """A box of several blocks shows so many of the branches that proofs rest on."""
 CLOSE = 8
@@ -45,8 +47,8 @@ def readable(path_map: PathMap, failing: Sequence[Counterexample]) -> Graph:
 
 
 def safe(text: str) -> str:
-    """Text of the input on one line, with what acts on a terminal or is not allowed in XML spelled out."""
-    return _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", clean(" ".join(text.split())))
+    """Text of the input on one line and not too long, with what acts on a terminal or XML cannot hold spelled out."""
+    return short(_NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", clean(" ".join(text.split()))), LONGEST)
 
 
 def short(text: str, most: int) -> str:
@@ -189,7 +191,7 @@ def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:
 
 def _way(path_map: PathMap, graph: Graph, link: Link) -> str:
     named = ", ".join(part for part in label(path_map, graph, link) if part)
-    again = " again" if link.back else ""
+    again = (" again" if link.back else "") + (" (the counterexample's way)" if link.failing else "")
     return f"{named} → block {link.target + 1}{again}" if named else f"→ block {link.target + 1}{again}"
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from verifier.model import Reach
@@ -71,8 +72,11 @@ def legend(reaches: Sequence[Reach], failing: bool, sites: bool, marks: bool) ->
     return found
 
 
-def rows(entries: Sequence[tuple[str, str]], width: int) -> list[list[tuple[int, str, str]]]:
-    """The entries in rows of at most ``width`` px, each with its x; an entry that is wider has a row of its own."""
+def rows(entries: Sequence[tuple[str, str]], note: str, width: int) -> list[list[tuple[int, str, str]]]:
+    """The entries in rows of at most ``width`` px, each with its x; what is wider has a row of its own.
+
+    The words of ``note`` are in rows below them, as entries of no kind.
+    """
     found: list[list[tuple[int, str, str]]] = []
     x = 0
     for kind, text in entries:
@@ -82,4 +86,5 @@ def rows(entries: Sequence[tuple[str, str]], width: int) -> list[list[tuple[int,
             x = 0
         found[-1].append((x, kind, text))
         x += wide + GAP
-    return found
+    said = textwrap.wrap(note, max(20, int(width / CHAR)))
+    return [*found, *([(0, "", line)] for line in said)]

@@ -56,7 +56,7 @@ def graph(path_map: PathMap, failing: Sequence[Counterexample], prefix: str) -> 
     joins = shown.joins()
     for at, box in enumerate(layout.boxes):
         _block(svg, shown.blocks[at], at, at in joins, texts[at], box, prefix)
-    _legend(svg, shown, layout)
+    _legend(svg, path_map, shown, layout)
     indent(svg, " ")
     return tostring(svg, encoding="unicode") + "\n"
 
@@ -93,7 +93,7 @@ def _add(parent: Element, tag: str, words: str | None = None, **attributes: obje
 
 
 def _root(path_map: PathMap, shown: Graph, texts: Sequence[Words], layout: Layout, prefix: str) -> Element:
-    below = len(_legend_rows(shown, layout)) * ROW
+    below = len(_legend_rows(path_map, shown, layout)) * ROW
     size = (layout.width, layout.height + (below + MARGIN if below else 0))
     svg = Element(
         "svg",
@@ -268,7 +268,7 @@ def _told(block: Block, text: Words) -> str:
     return "; ".join(parts)
 
 
-def _legend_rows(shown: Graph, layout: Layout) -> list[list[tuple[int, str, str]]]:
+def _legend_rows(path_map: PathMap, shown: Graph, layout: Layout) -> list[list[tuple[int, str, str]]]:
     blocks = shown.blocks
     entries = legend(
         [block.reach for block in blocks],
@@ -276,22 +276,22 @@ def _legend_rows(shown: Graph, layout: Layout) -> list[list[tuple[int, str, str]
         any(block.site for block in blocks),
         any(block.supports for block in blocks),
     )
-    return rows(entries, layout.width - 2 * MARGIN)
+    return rows(entries, summary(path_map, shown), layout.width - 2 * MARGIN)
 
 
-def _legend(svg: Element, shown: Graph, layout: Layout) -> None:
-    group = _add(svg, "g", class_="legend")
-    for row, entries in enumerate(_legend_rows(shown, layout)):
+def _legend(svg: Element, path_map: PathMap, shown: Graph, layout: Layout) -> None:
+    """Below the picture; not for those who hear it: each block says what it is."""
+    group = _add(svg, "g", class_="legend", aria_hidden="true")
+    for row, entries in enumerate(_legend_rows(path_map, shown, layout)):
         y = layout.height + row * ROW + MARGIN // 2
         for at, kind, text in entries:
             x = at + MARGIN
             if kind in ("site", "mark"):
-                sample = _add(group, "g", class_="mark" if kind == "mark" else "")
-                _add(
-                    sample, "rect", class_="frame", x=x, y=y - 6, width=SAMPLE, height=12, rx=6 if kind == "mark" else 2
-                )
+                sample = _add(group, "g", class_=kind)
+                rx = 6 if kind == "mark" else 2
+                _add(sample, "rect", class_="frame", x=x, y=y - 6, width=SAMPLE, height=12, rx=rx)
                 if kind == "site":
                     _add(sample, "rect", class_="inner", x=x + 3, y=y - 3, width=SAMPLE - 6, height=6)
-            else:
+            elif kind:
                 _add(group, "path", d=f"M{x} {y} L{x + SAMPLE} {y}", class_=f"way {kind}")
-            _add(group, "text", text, x=x + SAMPLE + 6, y=y + 4)
+            _add(group, "text", text, x=x + (SAMPLE + 6 if kind else 0), y=y + 4)
