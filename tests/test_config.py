@@ -24,6 +24,7 @@ from verifier.configvalues import Place, written
 from verifier.model import UserError
 from verifier.options import Options, from_namespace, resolve
 from verifier.parsers import build_parser
+from verifier.reads import recorded
 from verifier.settings import FILE_KEYS, RUN_KEYS, TARGET_KEYS, RunSettings, Settings, over, run_over
 from verifier.showconfig import show
 from verifier.targets import Job, expand, for_path, key_of, merge
@@ -143,6 +144,15 @@ def test_pyproject_is_parsed_only_if_it_names_us(here: Path) -> None:
     with pytest.raises(UserError) as caught:
         find(here)
     assert caught.value.code == "config-invalid"
+
+
+def test_search_says_what_it_depends_on(here: Path) -> None:
+    """Every file that would have counted is noted, so that --watch runs again when one appears."""
+    put("a/x.S")
+    with recorded() as seen:
+        assert find(Path("a")) is None
+    names = [str(here / name) for name in ("verify-exit.toml", "pyproject.toml")]
+    assert set(names) < set(seen) and all(seen[name] is None for name in names)
 
 
 def test_missing_directory_is_one_line(here: Path) -> None:
@@ -373,6 +383,7 @@ def test_links(here: Path) -> None:
     Path("out.S").symlink_to("../outside/o.S")
     Path("dangling.S").symlink_to("nowhere")
     Path("loop").symlink_to(".")
+    Path("self.S").symlink_to("self.S")
     Path("dir").symlink_to("src")
     Path("away").symlink_to("../outside")
     assert [job.key for job in expand(loaded("[[target]]\npath = '**/*.S'"))] == ["in.S", "src/x.S"]

@@ -125,6 +125,7 @@ def test_where_sources_are_looked_for(here: Path) -> None:
         put(f"marked-{mark}/x.S")
     Path("link").symlink_to("d")
     Path("loop").symlink_to(".")
+    Path("self.S").symlink_to("self.S")
     Path("gone.S").symlink_to("nowhere")
     os.mkfifo("pipe.S")
     assert found() == ["a.S", "d/b.s", "d/e/c.S"]

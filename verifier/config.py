@@ -18,6 +18,7 @@ from verifier.configvalues import Place, known, read, seen_from_here
 from verifier.globs import Glob
 from verifier.model import UserError
 from verifier.options import Options
+from verifier.reads import note
 from verifier.settings import FILE_KEYS, RUN_KEYS, TARGET_KEYS, Key, RunSettings, Settings, over
 from verifier.source import read_input
 from verifier.toml_table import LONG_KEY, kind, one_line
@@ -95,6 +96,7 @@ def find(start: Path) -> Path | None:
         while here.stat().st_uid == owner:
             for name in (NAME, PYPROJECT):
                 candidate = here / name
+                note(candidate)
                 if os.path.lexists(candidate) and (name == NAME or has_table(candidate)):
                     return candidate
             if here.parent == here or os.path.lexists(here / ".git"):

@@ -87,22 +87,23 @@ def search(root: Path, glob: Glob, limit: int) -> tuple[tuple[str, ...], int]:
     work = [("", _closed(glob, {0}))]
     while work:
         here, states = work.pop()
-        for name, wild in _candidates(root, here, glob, states):
+        for name, wild, entry in _candidates(root, here, glob, states):
             seen += 1
             if seen > limit:
                 raise TooMany(f"{limit} names")
             after = _step(glob, states, name)
-            path = f"{here}{name}"
             if not after:
                 continue
-            full = root / path
-            is_link = full.is_symlink()
+            path = f"{here}{name}"
+            is_link = entry.is_symlink()
             if is_link and not below(root, path):
                 continue
-            if full.is_dir():
+            # A link to itself is an error to a DirEntry, and no file to a Path.
+            what = root / path if is_link else entry
+            if what.is_dir():
                 if not (wild and is_link):
                     work.append((f"{path}/", after))
-            elif len(glob.parts) in after and full.is_file():
+            elif len(glob.parts) in after and what.is_file():
                 found.add(path)
     return tuple(sorted(found)), seen
 
@@ -112,17 +113,19 @@ def below(root: Path, path: str) -> bool:
     return Path(os.path.realpath(root / path)).is_relative_to(root)
 
 
-def _candidates(root: Path, here: str, glob: Glob, states: Iterable[int]) -> Iterator[tuple[str, bool]]:
-    """The names in a directory that may take a state further, and whether only a wildcard takes them."""
+def _candidates(
+    root: Path, here: str, glob: Glob, states: Iterable[int]
+) -> Iterator[tuple[str, bool, Path | os.DirEntry[str]]]:
+    """The names in a directory that may take a state further, whether only a wildcard takes them, and what they are."""
     names = [_plain(glob.parts[state]) for state in states if state < len(glob.parts)]
     plain = {name for name in names if name is not None}
     if None not in names:
-        yield from ((name, False) for name in sorted(plain))
+        yield from ((name, False, root / f"{here}{name}") for name in sorted(plain))
         return
     try:
         with os.scandir(root / here) as entries:
             for entry in entries:
-                yield entry.name, entry.name not in plain
+                yield entry.name, entry.name not in plain, entry
     except (FileNotFoundError, NotADirectoryError):
         return
 

@@ -150,7 +150,7 @@ def _files(root: Path, notes: list[str]) -> Iterator[str]:
                     seen += 1
                     if seen > MAX_ENTRIES:
                         break
-                    names.append((entry.name, entry.is_dir(follow_symlinks=False), entry.is_file()))
+                    names.append((entry.name, entry.is_dir(follow_symlinks=False), _is_file(entry)))
         except OSError as error:
             notes.append(f"{here or '.'}: not looked at: {error.strerror or error}")
             continue
@@ -170,3 +170,10 @@ def _files(root: Path, notes: list[str]) -> Iterator[str]:
             work += [
                 f"{here}{name}/" for name in reversed(below) if not name.startswith(".") and name not in VERSION_CONTROL
             ]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself, or to where we may not look
+        return False
