@@ -117,7 +117,7 @@ KERNEL_WORDS_ALLOWED = {
     ("verifier/confine.py", "linux"),
     ("verifier/parsers.py", "SPDX-License-Identifier: BSD-2-Clause"),
 }
-"""(file, text) of the code that may name a kernel: the contract that is used when none is given; the one we run on; a licence."""
+"""(file, text) of code that may name a kernel: the contract when none is given; the one we run on; a licence."""
 
 SPDX = "SPDX-License-Identifier: BSD-2-Clause"
 SOURCE_SUFFIXES = frozenset({".S", ".c", ".h", ".inc", ".lds", ".py", ".s", ".sh", ".toml"})

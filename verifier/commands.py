@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The sub-commands: ``verify-exit explain``, ``replay`` and ``check-certificate``. Each imports what it needs."""
+"""The sub-commands: ``verify-exit explain``, ``replay``, ``doctor`` and the others. Each imports what it needs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,38 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verifier.console import PIPE_WIDTH, use_color, width, write_out
+from verifier.initialise import init
 from verifier.model import UserError
-from verifier.parsers import check_certificate_parser, doctor_parser, explain_parser, replay_parser
+from verifier.parsers import (
+    SUBPARSERS,
+    build_parser,
+    check_certificate_parser,
+    completion_parser,
+    doctor_parser,
+    explain_parser,
+    man_parser,
+    replay_parser,
+)
+from verifier.report import FORMATS
 from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
 from verifier.report.words import clean
+
+if TYPE_CHECKING:
+    from verifier.clauses import Clause
+    from verifier.completion import Command
 
 
 def explain(words: Sequence[str]) -> int:
     """``verify-exit explain``: what an id of a report or a message means."""
-    from verifier.clauses import CLAUSES, IRET_CLAUSES
     from verifier.explain import explain as explained
     from verifier.topics import topics
 
     parsed = explain_parser().parse_args(words)
     columns = min(width(sys.stdout), PIPE_WIDTH)
-    clauses = tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES)))
-    return write_out(explained(parsed.ids, clauses, max(columns, 40), topics()))
+    return write_out(explained(parsed.ids, _clause_table(), max(columns, 40), topics()))
 
 
 def replay(words: Sequence[str]) -> int:
@@ -72,6 +86,43 @@ def doctor(words: Sequence[str]) -> int:
     return worst_code((write_out(text), exit_code(found)))
 
 
+def completion(words: Sequence[str]) -> int:
+    """``verify-exit completion``: a script for a shell."""
+    from verifier.completion import SHELLS
+
+    return write_out(SHELLS[completion_parser().parse_args(words).shell](completed()))
+
+
+def completed() -> tuple[Command, ...]:
+    """Every command with what a shell can complete, the main one first."""
+    from verifier.completion import Words, commands
+    from verifier.contract import contract_names
+    from verifier.explain import known_ids
+    from verifier.topics import topics
+
+    words = Words(contract_names(), tuple(FORMATS), known_ids(_clause_table(), topics()))
+    return commands(build_parser(), {name: parser() for name, parser in SUBPARSERS.items()}, words)
+
+
+def man(words: Sequence[str]) -> int:
+    """``verify-exit man``: the manual page."""
+    man_parser().parse_args(words)
+    return write_out(manual())
+
+
+def manual() -> str:
+    """The text of the manual page."""
+    from verifier.manual import page
+
+    return page(build_parser(), {name: parser() for name, parser in SUBPARSERS.items()})
+
+
+def _clause_table() -> tuple[Clause, ...]:
+    from verifier.clauses import CLAUSES, IRET_CLAUSES
+
+    return tuple(dict.fromkeys((*CLAUSES, *IRET_CLAUSES)))
+
+
 def _report_bytes(name: str, limit: int) -> bytes:
     """A report's bytes. Raises UserError("bad-report" | "input-not-found")."""
     if name == "-":
@@ -111,8 +162,11 @@ def must_exist(path: str) -> None:
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "check-certificate": check_certificate,
+    "completion": completion,
     "doctor": doctor,
     "explain": explain,
+    "init": init,
+    "man": man,
     "replay": replay,
 }
 """Name and function of each; the function takes the words behind the name and gives the exit status."""

@@ -87,8 +87,7 @@ def _one(name: str, clauses: Sequence[ClauseText], width: int, topics: Sequence[
     found = list(_matching(wanted, clauses, width, topics))
     if found:
         return "\n".join(found)
-    known = [clause.id for clause in clauses] + [reason.code for reason in REASONS] + [topic.id for topic in topics]
-    near = get_close_matches(wanted, [*known, *(f"gpr.{register}" for register in GPRS)], 1)
+    near = get_close_matches(wanted, known_ids(clauses, topics), 1)
     hint = f"did you mean {near[0]!r}?" if near else "'verify-exit explain' lists all ids"
     raise UserError("unknown-id", f"nothing to explain under {name!r}: {hint}", exit_code=2)
 
@@ -106,6 +105,14 @@ def _matching(wanted: str, clauses: Sequence[ClauseText], width: int, topics: Se
     for topic in topics:
         if wanted == topic.id:
             yield _paragraphs(f"{topic.kind} {topic.id}: {topic.title}", topic.parts, width)
+
+
+def known_ids(clauses: Sequence[ClauseText], topics: Sequence[Topic]) -> tuple[str, ...]:
+    """Every id that ``explain`` takes, once, in the order of the list."""
+    ids = [clause.id for clause in clauses] + [f"gpr.{register}" for register in GPRS]
+    ids += [*(reason.code for reason in REASONS), *(topic.id for topic in topics)]
+    ids += [str(code) for code, _, _ in EXIT_CODES]
+    return tuple(dict.fromkeys(ids))
 
 
 def _clause(name: str, clause: ClauseText, width: int) -> str:

@@ -12,9 +12,13 @@ from collections.abc import Callable, Mapping
 
 from verifier import __version__
 from verifier.console import Parser
+from verifier.initialise import init_parser
 from verifier.options import add_arguments, add_evidence_arguments
 from verifier.report import FORMATS
 from verifier.report.verdict import EXIT_CODES
+
+LICENCE = "SPDX-License-Identifier: BSD-2-Clause"
+"""The line that the files made from the parsers begin with."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,7 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="verify-exit",
         usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT..."
-        "\n       verify-exit check-certificate DIR...",
+        "\n       verify-exit check-certificate DIR...\n       verify-exit doctor\n       verify-exit completion SHELL"
+        "\n       verify-exit man\n       verify-exit init [DIR]",
         description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
         epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
@@ -69,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FORMAT[=FILE]",
-        help=f"{', '.join(FORMATS)}; repeatable; without FILE it replaces text on standard output",
+        help=f"how results are written: {', '.join(FORMATS)}; repeatable; without FILE it "
+        "replaces text on standard output",
     )
     output.add_argument(
         "--emit-replay",
@@ -143,14 +149,41 @@ def doctor_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def completion_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit completion``."""
+    parser = Parser(
+        prog="verify-exit completion",
+        description="Print a script that completes the words of verify-exit in a shell.",
+        epilog="bash: source <(verify-exit completion bash). zsh: write it to a file _verify-exit in a directory of "
+        "fpath. fish: write it to ~/.config/fish/completions/verify-exit.fish.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("shell", choices=("bash", "fish", "zsh"), help="which shell")
+    return parser
+
+
+def man_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit man``."""
+    return Parser(
+        prog="verify-exit man",
+        description="Print the manual page in the language of man(7): verify-exit man | man -l -",
+        allow_abbrev=False,
+    )
+
+
 def _add_color(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour the text (default: auto)"
+    )
 
 
 SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "check-certificate": check_certificate_parser,
+    "completion": completion_parser,
     "doctor": doctor_parser,
     "explain": explain_parser,
+    "init": init_parser,
+    "man": man_parser,
     "replay": replay_parser,
 }
 """Name of each sub-command and what builds its parser."""

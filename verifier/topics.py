@@ -20,7 +20,7 @@ FORMAT_TEXTS: dict[str, tuple[str, str]] = {
         "for people",
         "Verdict, clauses, counterexamples, reasons and assumptions; the default on standard output.",
     ),
-    "concise": ("one line for each finding", "FILE:LINE: error: … as compilers write it: editors jump to it."),
+    "concise": ("one line for each finding", "FILE:LINE: error: and what it is, as compilers write it: editors jump to it."),
     "json": (
         "for programs",
         "Everything that the other formats show, under a versioned schema that the package holds. replay and "
