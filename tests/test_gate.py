@@ -375,6 +375,24 @@ def test_older_reports_are_refused(tmp_path: Path) -> None:
     assert refusal(path).code == "baseline-old"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": "error"},
+        {"reasons": [{"code": "waived", "exit_code": 4, "input": "good.S"}]},
+        {"inputs": [{"path": "good.S", "verdict": "error"}]},
+    ],
+)
+def test_an_error_is_seen_wherever_it_is_told(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """The verdict of the run, that of an input, or an exit code among the reasons: each alone is enough."""
+    assert refusal(edited(tmp_path, proved(), **changes)).code == "baseline-error"
+
+
+def test_an_interrupted_baseline_is_told_as_one(tmp_path: Path) -> None:
+    """The message says what happened to that run, so that one knows what to do."""
+    assert "that run was interrupted" in refusal(stored(tmp_path, interrupted())).message
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": "verify-exit/2"}', "[" * 100_000, "1" * 5000])
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     """Anything but a JSON report of this schema ends in one line."""
@@ -443,6 +461,25 @@ def test_other_options_are_seen_under_another_path(tmp_path: Path) -> None:
     assert caught.value.code == "baseline-options"
     same = replace(violated("../tree/entry.S"), key="entry.S")
     assert code("new-only", replace(violated(), key="entry.S"), old=knows(tmp_path, same)) == 0
+
+
+def test_other_options_are_seen_without_a_violation(tmp_path: Path) -> None:
+    """Two proved reports on one input that asked for different things are no comparison either."""
+    with pytest.raises(UserError) as caught:
+        gate("new-only", proved(), old=knows(tmp_path, replace(proved(), profile="safety")))
+    assert caught.value.code == "baseline-options"
+
+
+def test_an_error_has_no_options(tmp_path: Path) -> None:
+    """An input that cannot be read now is that error, whatever the baseline says of it."""
+    assert code("new-only", failed("entry.S"), old=knows(tmp_path, violated())) == 4
+
+
+def test_one_finding_under_two_paths(tmp_path: Path) -> None:
+    """Two inputs of the baseline with one key count both."""
+    then = replace(violated("a/entry.S"), key="entry.S"), replace(violated("b/entry.S"), key="entry.S", profile="seed")
+    old = knows(tmp_path, *then)
+    assert [code("new-only", replace(report, key="entry.S"), old=old) for report in then] == [0, 0]
 
 
 def test_an_input_judged_twice_is_compared_with_its_like(tmp_path: Path) -> None:

@@ -230,6 +230,25 @@ def test_only_confirmed_violations_are_waived() -> None:
     assert after == (before,)
 
 
+def test_an_error_stays_an_error() -> None:
+    """A report that ended in an error is not touched, whatever stands in it."""
+    before = replace(violated(), verdict="error", error=("internal-error", "it broke", 70))
+    assert waivers.apply([before], all_of(before), TODAY)[0] == (before,)
+
+
+def test_each_exit_has_its_own_waiver() -> None:
+    """A waiver for one exit leaves the same clause at another exit of the file violated."""
+    first = violated().sites[0]
+    second = replace(first, location=replace(first.location, symbol="elsewhere", address=0x500000))
+    before = replace(violated(), sites=(first, second))
+    (after,), _ = waivers.apply([before], all_of(before), TODAY)
+    check(after)
+    assert [site.verdict for site in after.sites] == ["inconclusive", "violated"] and after.verdict == "violated"
+    (after,), uses = waivers.apply([before], all_of(replace(before, sites=(second, first))), TODAY)
+    assert [site.verdict for site in after.sites] == ["violated", "inconclusive"]
+    assert [use.waived for use in uses] == [1, 1, 1]
+
+
 def test_clause_and_fingerprint_must_both_match() -> None:
     """A right fingerprint under the name of another clause waives nothing, and neither does another exit's."""
     before = violated()
@@ -293,6 +312,7 @@ def test_check_refuses_wrong_waived_reports() -> None:
         replace(good, verdict="proved", reasons=()),
         replace(good, verdict="proved", reasons=(), sites=(replace(site, verdict="proved"),)),
         replace(good, reasons=()),
+        replace(good, reasons=inconclusive().reasons),
         replace(good, sites=(replace(site, verdict="proved"),)),
         replace(good, verdict="violated"),
         replace(inconclusive(), reasons=(*inconclusive().reasons, *good.reasons)),

