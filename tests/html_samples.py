@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hostile_names import renamed
 from report_samples import AMD, CANONICAL, INTEL, failed, inconclusive, leak, proved, violated
 
 from verifier.model import (
@@ -162,3 +163,26 @@ RUNS: dict[str, Run] = {
 
 EVERYTHING = Run((disagreeing(), violated(), inconclusive(), failed()), RUNS["listed"].waivers, GATE)
 """A run with a text in every place that a page has."""
+
+
+def renamed_run(run: Run, name: str) -> Run:
+    """The run with the name in every text of its reports, and of its waivers and findings."""
+    changed: Run = renamed(run, name)  # type: ignore[arg-type, assignment]
+    assert changed.gate is not None and run.gate is not None
+    pairs = zip(changed.gate.findings, run.gate.findings, strict=True)
+    gate = replace(
+        changed.gate, mode=run.gate.mode, findings=tuple(replace(one, state=was.state) for one, was in pairs)
+    )
+    uses = tuple(replace(one, state=was.state) for one, was in zip(changed.waivers, run.waivers, strict=True))
+    reports = tuple(
+        replace(one, maps=tuple(map(_kept, one.maps, was.maps)))
+        for one, was in zip(changed.reports, run.reports, strict=True)
+    )
+    return Run(reports, uses, gate)
+
+
+def _kept(changed: PathMap, was: PathMap) -> PathMap:
+    """What has a closed set of values, or is no text of the file's, stays as it is."""
+    pairs = zip(changed.lines, was.lines, strict=True)
+    lines = (replace(line, code=old.code, reach=old.reach, ends=old.ends) for line, old in pairs)
+    return replace(changed, lines=tuple(lines), edges=was.edges)

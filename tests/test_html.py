@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 
 import golden
 import pytest
-from hostile_names import NAMES, obeyed, renamed
-from html_samples import EVERYTHING, LISTED, MAP, RUNS, listed
+from hostile_names import NAMES, obeyed
+from html_samples import EVERYTHING, LISTED, MAP, RUNS, listed, renamed_run
 from report_samples import proved
 
 from verifier.model import ClauseResult, CodeLine, Location, PathMap, Run, SiteResult
@@ -126,8 +126,8 @@ def test_names_are_text(name: str) -> None:
     """A hostile name changes no element, no attribute's name, no identity and no link, and obeys no terminal."""
     # A name without any letter makes a source line blank or a field known, which is no markup either.
     other = "x" if name.strip() else name
-    harmless = Page(page(_renamed(EVERYTHING, other)))
-    text = page(_renamed(EVERYTHING, name))
+    harmless = Page(page(renamed_run(EVERYTHING, other)))
+    text = page(renamed_run(EVERYTHING, name))
     found = Page(text)
     for kind in ("id", "href", "class"):
         assert found.values(kind) == harmless.values(kind)
@@ -137,29 +137,6 @@ def test_names_are_text(name: str) -> None:
 
 def _shape(found: Page) -> tuple[object, ...]:
     return sorted(found.tags.items()), [(tag, name) for tag, name, _ in found.attributes], found.headings
-
-
-def _renamed(run: Run, name: str) -> Run:
-    """The run with the name in every text of its reports, and of its waivers and findings."""
-    changed: Run = renamed(run, name)  # type: ignore[arg-type, assignment]
-    assert changed.gate is not None and run.gate is not None
-    pairs = zip(changed.gate.findings, run.gate.findings, strict=True)
-    gate = replace(
-        changed.gate, mode=run.gate.mode, findings=tuple(replace(one, state=was.state) for one, was in pairs)
-    )
-    uses = tuple(replace(one, state=was.state) for one, was in zip(changed.waivers, run.waivers, strict=True))
-    reports = tuple(
-        replace(one, maps=tuple(map(_kept, one.maps, was.maps)))
-        for one, was in zip(changed.reports, run.reports, strict=True)
-    )
-    return Run(reports, uses, gate)
-
-
-def _kept(changed: PathMap, was: PathMap) -> PathMap:
-    """What has a closed set of values, or is no text of the file's, stays as it is."""
-    pairs = zip(changed.lines, was.lines, strict=True)
-    lines = (replace(line, code=old.code, reach=old.reach, ends=old.ends) for line, old in pairs)
-    return replace(changed, lines=tuple(lines), edges=was.edges)
 
 
 def test_every_name_is_shown() -> None:

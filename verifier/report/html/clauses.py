@@ -44,7 +44,6 @@ def _site(page: Page, number: int, site: SiteResult) -> Element:
         ),
         _covered(site),
         id=anchor,
-        aria_labelledby=f"{anchor}-t",
     )
 
 

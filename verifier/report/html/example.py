@@ -74,7 +74,7 @@ def _example(page: Page, site_number: int, site: SiteResult, order: int, violati
     inner: Content = body
     if first != order:
         inner = fold(f"{violation.id} in full: like {examples(site)[first].id}", body)
-    return el("section", title, inner, id=anchor, class_="example", aria_labelledby=f"{anchor}-t")
+    return el("section", title, inner, id=anchor, class_="example")
 
 
 def _first_of_family(site: SiteResult, violation: Violation) -> int:

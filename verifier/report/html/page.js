@@ -134,11 +134,9 @@
     lit.forEach((one) => one.classList.add("near"));
   }
   function keyOf(target) {
-    const found = target.closest ? target.closest("tr[data-block], tr[data-clause], svg a, svg g[id]") : null;
+    const found = target.closest ? target.closest("tr[data-block], tr[data-clause], svg a[id]") : null;
     if (!found) { return null; }
-    if (found.dataset && found.dataset.block) { return found.dataset.block; }
-    const holder = found.closest("g[id]");
-    return holder && groups.has(holder.id) ? holder.id : found.id;
+    return found.tagName === "TR" ? found.dataset.block || found.id : found.id;
   }
   ["mouseover", "focusin"].forEach((kind) => document.addEventListener(kind, (event) => light(keyOf(event.target))));
 })();

@@ -23,6 +23,7 @@ MARKS: dict[str, tuple[str, str]] = {
 LETTERS: dict[Reach, str] = {"fast": "S", "slow": "I", "both": "SI", "none": "–"}
 """What stands beside an instruction for the exits that its paths lead to."""
 
+_LANDMARKS = 2
 _CPUS = {"intel": "Intel", "amd": "AMD", "la48": "4-level", "la57": "5-level"}
 
 
@@ -76,8 +77,12 @@ def heading(level: int, *content: Content, id_: str | None = None) -> Element:
 
 
 def section(title: str, level: int, anchor: str, *content: Content) -> Element:
-    """A part of the page that its heading names."""
-    return el("section", heading(level, title, id_=f"{anchor}-t"), *content, id=anchor, aria_labelledby=f"{anchor}-t")
+    """A part of the page that its heading names.
+
+    Only those of the page itself are landmarks: of several inputs they would be too many, and named alike.
+    """
+    named = f"{anchor}-t" if level == _LANDMARKS else None
+    return el("section", heading(level, title, id_=f"{anchor}-t"), *content, id=anchor, aria_labelledby=named)
 
 
 def table(caption: Content, columns: Sequence[Content], rows: Iterable[Content], class_: str = "") -> Element:
