@@ -110,6 +110,21 @@ def patched() -> PathMap:
     return PathMap("exit_to_user", lines, tuple(edges))
 
 
+def patched_join() -> PathMap:
+    """Patched code that two tests lead to: a trap in the file, one instruction with a CPU feature."""
+    lines = (
+        line(0, "jne join"),
+        line(1, "jne join"),
+        line(2, "sysretq", "fast", ("sysretq",)),
+        line(3, "ud2", "none", ("trap: ud2",)),
+        line(3, "lfence", "slow", variant="LFENCE"),
+        line(4, "iretq", "slow", ("iretq",)),
+    )
+    ways = (Edge(0, 3, "taken"), Edge(0, 4, "taken"), Edge(1, 3, "taken"), Edge(1, 4, "taken"))
+    rest = (Edge(0, 1, "not taken"), Edge(1, 2, "not taken"), Edge(4, 5, ""))
+    return PathMap("exit_to_user", lines, (*ways, *rest))
+
+
 def along(path_map: PathMap, *indices: int) -> Counterexample:
     """A counterexample whose path is these lines."""
     return replace(CANONICAL, path=tuple(Step(path_map.lines[at].location, ()) for at in indices))
@@ -175,6 +190,33 @@ def test_a_failing_path_through_patched_code_takes_one_form() -> None:
     assert {block.lines[0] for block in graph.blocks if block.failing} == {0, 2, 5}
     graph = build(path_map, (along(path_map, 0, 1, 4, 5, 6),))
     assert {block.lines[0] for block in graph.blocks if block.failing} == {0, 1, 5}
+
+
+def test_patched_code_that_several_lead_to_is_split_in_one_place() -> None:
+    """One block without lines is what leads to every form; it has the way of the failing path in and out."""
+    path_map = patched_join()
+    graph = build(path_map, (along(path_map, 0, 1, 4, 5),))
+    number = {block.lines: at for at, block in enumerate(graph.blocks)}
+    split = number[()]
+    assert graph.blocks[split].first == 3
+    assert (graph.blocks[split].reach, graph.blocks[split].failing) == ("slow", True)
+    assert ways(graph) == {
+        (number[0,], number[1,], "not taken"),
+        (number[1,], number[2,], "not taken"),
+        (number[0,], split, "taken"),
+        (number[1,], split, "taken"),
+        (split, number[3,], ""),
+        (split, number[4, 5], ""),
+    }
+    failing = {(link.source, link.target) for link in graph.links if link.failing}
+    assert failing == {(number[0,], number[1,]), (number[1,], split), (split, number[4, 5])}
+
+
+def test_patched_code_that_not_all_lead_to_alike_is_not_split() -> None:
+    """Where one comes to a single form only, the forms keep their own predecessors."""
+    path_map = patched_join()
+    one_way = tuple(edge for edge in path_map.edges if edge != Edge(1, 3, "taken"))
+    assert all(block.lines for block in build(replace(path_map, edges=one_way), ()).blocks)
 
 
 def test_a_path_that_the_map_does_not_have_marks_what_it_can() -> None:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 import golden
 import pytest
 from hostile_names import NAMES, obeyed
-from test_graph_blocks import along, calls, checks, large, line, patched
+from test_graph_blocks import along, calls, checks, large, line, patched, patched_join
 
 from verifier.model import CodeLine, Counterexample, Edge, PathMap
 from verifier.report.svg import CSS, block_numbers, graph, outline
@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[PathMap, tuple[Counterexample, ...]]] = {
     "checks": (checks(), (along(checks(), *range(8)),)),
     "calls": (calls(), ()),
     "patched": (patched(), (along(patched(), 0, 2, 3, 5, 6),)),
+    "split": (patched_join(), (along(patched_join(), 0, 1, 4, 5),)),
     "folded": (large(tests=9, alternatives=120), ()),
 }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from verifier.model import Counterexample, Edge, PathMap, Reach
 from verifier.report.layout import closing
@@ -28,7 +28,8 @@ class Block:
 
     ``lines`` are indices into ``PathMap.lines`` in the order of execution, ``blocks`` is the number of
     blocks folded into it (1: none). ``entry``: paths begin here; ``site``: it ends in an exit to user
-    mode; ``failing``: a counterexample's path goes through it.
+    mode; ``failing``: a counterexample's path goes through it. ``split`` is for a block without lines: the
+    index of a line where control goes on in one of several patched forms, whichever way it comes.
     """
 
     lines: tuple[int, ...]
@@ -39,6 +40,12 @@ class Block:
     site: bool = False
     failing: bool = False
     blocks: int = 1
+    split: int = -1
+
+    @property
+    def first(self) -> int:
+        """The line where it begins."""
+        return self.lines[0] if self.lines else self.split
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,35 @@ def build(path_map: PathMap, failing: Sequence[Counterexample]) -> Graph:
         for edge in edges
         if (edge.source, edge.target) not in inner
     ]
-    return arranged(blocks, links)
+    return arranged(*_split(path_map, blocks, links))
+
+
+def _split(path_map: PathMap, blocks: list[Block], links: list[Link]) -> tuple[list[Block], list[Link]]:
+    """Blocks and links with one block more for patched code that several blocks lead to: it leads to every form."""
+    forms: dict[int, list[int]] = defaultdict(list)
+    for at, block in enumerate(blocks):
+        forms[path_map.lines[block.first].location.address].append(at)
+    blocks, links = list(blocks), list(links)
+    for group in forms.values():
+        if len(group) < 2 or any(blocks[at].entry for at in group):
+            continue
+        leading = [{(link.source, link.note) for link in links if link.target == at} for at in group]
+        if len({source for source, _ in leading[0]}) < 2 or any(one != leading[0] for one in leading):
+            continue
+        moved = [link for link in links if link.target in group]
+        links = [link for link in links if link.target not in group]
+        links += [replace(link, target=len(blocks)) for link in moved]
+        links += [Link(len(blocks), at, "", any(link.failing for link in moved if link.target == at)) for at in group]
+        failing = any(link.failing for link in moved)
+        reach = reach_of(blocks[at].reach for at in group)
+        blocks.append(Block((), reach, (), (), failing=failing, split=blocks[group[0]].first))
+    return blocks, links
+
+
+def reach_of(parts: Iterable[Reach]) -> Reach:
+    """What the paths through several blocks lead to."""
+    found: set[Reach] = {reach for reach in parts if reach != "none"}
+    return "both" if len(found) > 1 else next(iter(found), "none")
 
 
 def is_exit(end: str) -> bool:

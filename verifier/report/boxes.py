@@ -60,9 +60,11 @@ def words(path_map: PathMap, graph: Graph, at: int) -> Words:
     """What the box of block ``at`` says."""
     block = graph.blocks[at]
     lines = [path_map.lines[index] for index in block.lines]
-    first = lines[0]
+    where = path_map.lines[block.first].location
     code = [safe(line.location.text) for line in lines]
-    if block.blocks > 1:
+    if not lines:
+        shown = [f"patched at boot: {sum(link.source == at for link in graph.links)} forms"]
+    elif block.blocks > 1:
         shown = [f"{block.blocks} blocks, {counted(len(lines), 'instruction')}"]
         branches = [at for at, line in enumerate(lines) if line.supports]
         for end in branches[:TESTS]:
@@ -81,7 +83,6 @@ def words(path_map: PathMap, graph: Graph, at: int) -> Words:
     notes += [_end(end) for end in block.ends]
     if block.blocks > 1 and len(notes) > 3:
         notes = [*notes[:3], f"… {len(notes) - 3} more"]
-    where = first.location
     return Words(
         number=str(at + 1),
         title=_title(path_map, block),
@@ -117,7 +118,7 @@ def called(path_map: PathMap, block: Block) -> list[str]:
 
 def _title(path_map: PathMap, block: Block) -> str:
     """Symbol if the block begins there, and the source lines, with the file if the map is about several."""
-    places = [path_map.lines[index].location for index in block.lines]
+    places = [path_map.lines[index].location for index in block.lines or (block.first,)]
     first = places[0]
     symbol = short(safe(first.symbol), 28) if first.symbol is not None else ""
     span = _span(path_map, places)
@@ -161,10 +162,11 @@ def label(path_map: PathMap, graph: Graph, link: Link) -> tuple[str, str]:
         return "", ""
     note = link.note if link.note in BREAKS else ""  # that of a call that is not followed is in the box
     same = [other for other in graph.links if other.source == link.source and other.note == link.note]
-    heads = [path_map.lines[graph.blocks[other.target].lines[0]].variant for other in same]
-    if len(same) < 2 or not any(heads):
+    targets = [graph.blocks[other.target] for other in same]
+    if len(same) < 2 or not any(path_map.lines[target.first].variant for target in targets if target.lines):
         return note, ""
-    return note, safe(path_map.lines[graph.blocks[link.target].lines[0]].variant) or "unpatched"
+    target = graph.blocks[link.target]
+    return note, safe(path_map.lines[target.first].variant) or "unpatched" if target.lines else ""
 
 
 def outline(path_map: PathMap, failing: Sequence[Counterexample]) -> list[str]:

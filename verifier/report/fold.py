@@ -8,8 +8,7 @@ what a reader looks for last.
 
 from __future__ import annotations
 
-from verifier.model import Reach
-from verifier.report.blocks import Block, Graph, Link, arranged
+from verifier.report.blocks import Block, Graph, Link, arranged, reach_of
 
 MOST = 48
 """A graph has at most so many boxes."""
@@ -111,11 +110,9 @@ def _one(graph: Graph, members: list[int]) -> Block:
     found = [graph.blocks[at] for at in members]
     if len(found) == 1:
         return found[0]
-    reaches: set[Reach] = {block.reach for block in found} - {"none"}
-    reach: Reach = "both" if len(reaches) > 1 else next(iter(reaches), "none")
     return Block(
         lines=tuple(line for block in found for line in block.lines),
-        reach=reach,
+        reach=reach_of(block.reach for block in found),
         ends=tuple(dict.fromkeys(end for block in found for end in block.ends)),
         supports=tuple(sorted({clause for block in found for clause in block.supports})),
         entry=any(block.entry for block in found),

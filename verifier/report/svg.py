@@ -222,12 +222,12 @@ def _block(svg: Element, block: Block, at: int, join: bool, text: Words, box: Bo
     link = _add(
         svg,
         "a",
-        href=f"#{prefix}-i{block.lines[0]}",
+        href=f"#{prefix}-i{block.first}",
         id=f"{prefix}-b{at + 1}",
         class_=" ".join(["block", f"reach-{block.reach}", *(name for name, holds in flags.items() if holds)]),
         data_block=at + 1,
-        data_first=block.lines[0],
-        data_last=block.lines[-1],
+        data_first=block.first,
+        data_last=block.lines[-1] if block.lines else block.first,
         data_reach=block.reach,
     )
     _add(link, "title", _told(block, text))
