@@ -52,19 +52,22 @@ def watch(
     run: Callable[[], int],
     inputs: Iterable[str] = (),
     clear: Callable[[], object] | None = None,
-    times: Time = REAL_TIME,
+    times: Time | None = None,
 ) -> int:
     """Call ``run``, which does one whole run and writes its results, now and after each save; end with Ctrl-C.
 
     ``inputs`` are watched from the start; the others are those that ``run``
     notes in verifier.reads. After a run with status 2 or 4 the directories of
     ``inputs`` are watched as well: a file that is missing may appear there.
-    ``clear`` empties the screen before each run: an old verdict must not stand for new code. A
-    UserError of ``run`` (such as a configuration that is half edited) is said
-    and waited out.
+    ``clear`` empties the screen before each run: an old verdict must not stand
+    for new code. ``times`` is REAL_TIME unless told.
 
-    The result is always 130: Ctrl-C is the only way out, here or inside ``run``.
+    The result is 130: Ctrl-C is the only way out, here or inside ``run``. But
+    what the first run raises is raised here, because saving a file mends no
+    command line, and its status is the result if there is nothing to watch.
+    A UserError of a later run is said and waited out.
     """
+    times = times or REAL_TIME
     named = tuple(dict.fromkeys(os.path.abspath(name) for name in inputs))
     known: dict[str, Stamp] = {}
     number = 0
@@ -77,7 +80,7 @@ def watch(
             before = {name: stamp(name) for name in dict.fromkeys((*named, *known))}
             since = times.clock()
             with recorded() as seen:
-                status = _status(run)
+                status = run() if number == 1 else _status(run)
             if status == INTERRUPTED:
                 return INTERRUPTED
             # What an earlier run read stays: a run that fails does not come to all of its files.
@@ -85,6 +88,8 @@ def watch(
             files = counted(len(known), "file")
             places = dict.fromkeys(map(os.path.dirname, named))
             missing = {place: stamp(place) for place in places} if status in (USAGE, INPUT) else {}
+            if not known and not missing:
+                return status
             spent = times.clock() - since
             log(f"watching {files}, Ctrl-C ends (run {number} took {spent:.2f} s, ended {times.of_day()})\n")
             _until_saved({**known, **missing}, times)
