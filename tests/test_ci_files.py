@@ -14,13 +14,17 @@ from typing import Any
 import pytest
 import yaml
 
+from verifier.config import load as load_config
 from verifier.parsers import build_parser
 from verifier.report import FORMATS
+from verifier.waivers import FILE
+from verifier.waivers import load as load_waivers
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = ROOT / ".github" / "actions" / "verify-exit" / "action.yml"
 GITLAB = ROOT / ".gitlab" / "verify-exit.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
+PAGE = ROOT / "docs" / "ci.md"
 KBUILD = ROOT / "docs" / "kbuild.mk"
 
 EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
@@ -58,6 +62,46 @@ def test_file_meets_its_schema(schema: str, path: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of docs/ci.md in a language."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    return found
+
+
+def test_documented_workflows_meet_their_schemas(tmp_path: Path) -> None:
+    """The files that docs/ci.md shows are what pre-commit, GitHub and GitLab take."""
+    names = ("pre-commit-config", "github-workflows", "gitlab-ci")
+    for name, text in zip(names, blocks("yaml"), strict=True):
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    for command in (
+        [*check, "vendor.github-workflows", "github-workflows.yaml"],
+        [*check, "vendor.gitlab-ci", "gitlab-ci.yaml"],
+        [sys.executable, "-m", "pre_commit", "validate-config", "pre-commit-config.yaml"],
+    ):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_documented_workflow_uses_the_actions_inputs() -> None:
+    """The workflow of docs/ci.md names this action where it lies, and only inputs that it has."""
+    workflow = yaml.safe_load(blocks("yaml")[1])
+    (step,) = [one for one in workflow["jobs"]["verify-exit"]["steps"] if "verify-exit" in one["uses"]]
+    where = step["uses"].partition("@")[0].removeprefix("OWNER/verify-exit/")
+    assert ROOT / where == ACTION.parent
+    assert set(step["with"]) <= set(loaded(ACTION)["inputs"])
+
+
+def test_documented_files_are_read(tmp_path: Path) -> None:
+    """The configuration and the waiver of docs/ci.md are right as they stand."""
+    configuration, waiver = blocks("toml")
+    (tmp_path / "verify-exit.toml").write_text(configuration, encoding="utf-8")
+    (tmp_path / FILE).write_text(waiver, encoding="utf-8")
+    (target,) = load_config(tmp_path / "verify-exit.toml").targets
+    assert target.matches("exit.S")
+    assert [one.id for one in load_waivers(tmp_path / FILE)] == ["EXIT-7"]
 
 
 def test_hook_manifest_is_accepted() -> None:
