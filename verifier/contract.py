@@ -245,6 +245,7 @@ def load_contract(name_or_path: str, relative_to: Path | None = None) -> Contrac
         path = Path(name_or_path)
         if relative_to is not None and _exists(relative_to / path):
             path = relative_to / path
+        note(path)
         return parse_contract(_read(path), str(path))
     names = contract_names()
     if name_or_path not in names:
@@ -429,7 +430,6 @@ def _exists(path: Path) -> bool:
 def _read(path: Path) -> str:
     """The text of a contract file; refuses what is not a small regular file."""
     shown = one_line(path)
-    note(path)
     if not _exists(path):
         raise UserError("contract-not-found", f"{shown}: no such contract file; check the path", 2)
     # Opening a FIFO or a device would block or never end.
