@@ -499,6 +499,26 @@ def test_help_and_usage_errors_import_nothing_heavy() -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["{}.S"],
+        ["-p", "{}", "samples/clause-rf-dropped.S"],
+        ["--contract", "{}.toml", "samples/clause-rf-dropped.S"],
+        ["--config", "{}"],
+        ["--waivers", "{}", "samples/clause-rf-dropped.S"],
+        ["--gate", "new-only", "--baseline", "{}", "samples/clause-rf-dropped.S"],
+        ["init", "{}"],
+        ["replay", "{}"],
+    ],
+)
+def test_names_that_are_too_long_are_user_errors(words: list[str]) -> None:
+    """No file has a name of 300 bytes: that is an error of the call, not one of this program."""
+    done = start(*(word.format("x" * 300) for word in words))
+    assert done.returncode in (2, 4)
+    assert done.stderr.startswith("verify-exit: error[") and done.stderr.count("\n") == 1
+
+
 def test_no_argument_prints_usage() -> None:
     """A bare call exits with 2 and shows on stderr how to call it."""
     done = start()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,16 +61,16 @@ def build_of(source: Path, told: str | None) -> Build | None:
     """
     beside = source.parent / _cmd_name(source)
     if told is None:
-        return replace(_from_cmd(beside, source, None), told=False) if beside.is_file() else None
+        return replace(_from_cmd(beside, source, None), told=False) if os.path.isfile(beside) else None
     given = Path(told)
-    if given.is_file():
+    if os.path.isfile(given):
         return _from_database(given, source)
-    if not given.is_dir():
+    if not os.path.isdir(given):
         raise UserError("build-not-found", f"-p {printable(told)}: no such file or directory", 2)
     database = given / DATABASE
     records = [*_cmd_candidates(given, source), beside]
-    record = next((path for path in records if path.is_file()), None)
-    if database.is_file():
+    record = next((path for path in records if os.path.isfile(path)), None)
+    if os.path.isfile(database):
         # A database that was made for C sources only is completed by the .cmd files.
         found = _from_database(database, source, None if record is None else record)
         if found is not None:
@@ -247,7 +248,7 @@ def _checked(flags: CompilerFlags, directory: Path, where: str, real: Path) -> B
         raise UserError(
             "build-flags", f"{text} than {printable(str(real))!r}; build again, or name the build with -p", 2
         )
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         _cannot(where, f"the directory {printable(str(directory))!r} does not exist")
     return Build(flags, str(directory), where)
 

@@ -142,9 +142,9 @@ def _report_bytes(name: str, limit: int) -> bytes:
 def must_exist(path: str) -> None:
     """Raise UserError("input-not-found" | "input-invalid") with the nearest name that would do."""
     given = Path(path)
-    if given.is_dir():
+    if os.path.isdir(path):
         raise UserError("input-invalid", f"{path}: this is a directory; name the files to verify")
-    if given.exists():
+    if os.path.exists(path):
         return
     try:
         siblings = sorted(sibling.name for sibling in given.parent.iterdir())

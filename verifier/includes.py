@@ -104,7 +104,7 @@ def refusal(name: str, directory: str, text: str, path: str) -> UserError:
     where = next(
         (f"{file}:{line}" for file, line, said in _directives(text, path) if f"/{name}".endswith(f"/{said}")), path
     )
-    if found is None or not Path(found).is_file():
+    if found is None or not os.path.isfile(found):
         what = "which is not a regular file (nothing under /proc, /dev or /sys is)"
         return UserError("include-refused", printable(f"{where}: includes {name}, {what}; copy what is needed"))
     shown = name if found == name else f"{name} ({found})"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -85,7 +86,7 @@ def init(words: Sequence[str]) -> int:
 
     parsed = init_parser().parse_args(words)
     directory = Path(parsed.directory)
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise UserError("config-not-found", f"{parsed.directory}: no such directory", 2)
     if not parsed.only_print:
         _must_be_free(directory)
