@@ -36,9 +36,8 @@ def _graph(page: Page, number: int) -> Content:
     bad = _failing(page, number)
     found = failing(page, number)
     said = [
-        "A box is a straight run of instructions and leads to its first line in the listing; the letters beside the "
-        "listing lead back to the box. Blue and solid leads to the fast exit, orange and dashed to IRET, violet to "
-        "either, grey and dotted to neither."
+        "A box is a straight run of instructions. It leads to its first line in the listing, and the letter beside "
+        "each line of the listing leads back to its box."
     ]
     if found is not None:
         said.append(f"The thick red way is the path of the counterexample to {found.violation.id}.")

@@ -56,21 +56,23 @@ def _prepared(page: Page, number: int, blocks: Sequence[str | None]) -> Table:
         for line in whole.lines
         if line.location.file is not None and line.location.line is not None
     )
-    texts = _texts(page.report.sources)
-    columns = 8 if has_lines else 6
+    bad = failing(page, number)
+    has_proofs = any(line.supports for line in whole.lines)
     return Table(
-        page,
-        number,
-        whole,
-        texts,
-        coded,
-        failing(page, number),
-        blocks,
-        out,
-        into,
-        columns,
-        has_lines,
-        entry_lines(whole),
+        page=page,
+        number=number,
+        whole=whole,
+        texts=_texts(page.report.sources),
+        coded=coded,
+        failing=bad,
+        blocks=blocks,
+        out=out,
+        into=into,
+        columns=4 + (bad is not None) + 2 * has_lines + has_proofs,
+        has_lines=has_lines,
+        has_proofs=has_proofs,
+        entries=entry_lines(whole),
+        behind=frozenset(line.location.address + len(line.code) // 2 for line in whole.lines),
     )
 
 
@@ -120,8 +122,11 @@ def _legend(page: Page, made: Table) -> Element:
 
 
 def _head(made: Table) -> Element:
-    lines = ("Line", "Source") if made.has_lines else ()
-    names = ("To", "Step", *lines, "Offset", "Instruction", "Ways", "Helps to prove")
+    names = ["To"]
+    names += ["Step"] if made.failing is not None else []
+    names += ["Line", "Source"] if made.has_lines else []
+    names += ["Offset", "Instruction", "Ways"]
+    names += ["Helps to prove"] if made.has_proofs else []
     return el("thead", el("tr", [el("th", name, scope="col") for name in names]))
 
 
@@ -160,6 +165,7 @@ def _context(made: Table, before: CodeLine | None, line: CodeLine) -> Iterator[E
             break
         found.append(at)
     found.reverse()
+    before_number = 2 if made.failing is not None else 1
     for at in found:
         made.shown.add((file, at))
         if not made.texts[file, at].strip():
@@ -167,9 +173,14 @@ def _context(made: Table, before: CodeLine | None, line: CodeLine) -> Iterator[E
             continue
         yield el(
             "tr",
-            el("td", class_="pad", colspan=2),
+            el("td", class_="pad", colspan=before_number),
             el("td", str(at), class_="n"),
-            el("td", code(made.texts[file, at]), class_="src", colspan=made.columns - 3),
+            el(
+                "td",
+                code(made.texts[file, at]),
+                class_="src",
+                colspan=made.columns - (3 if made.failing is not None else 2),
+            ),
             class_="context",
         )
 

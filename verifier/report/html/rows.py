@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verifier.model import CodeLine, PathMap
@@ -33,7 +33,9 @@ class Table:
     into: Mapping[int, list[int]]
     columns: int
     has_lines: bool
+    has_proofs: bool
     entries: frozenset[int]
+    behind: frozenset[int]
     shown: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -51,7 +53,7 @@ def row(made: Table, index: int, line: CodeLine, before: CodeLine | None) -> Ele
     letter = LETTERS[line.reach]
     steps = made.failing.steps.get(index, ()) if made.failing is not None else ()
     exits = any(is_exit(end) for end in line.ends)
-    gap = before is not None and not made.has_lines and _apart(before, line)
+    gap = before is not None and not made.has_lines and _apart(made, before, line)
     same = (
         before is not None and before.location.line == where.line and before.location.file == where.file
         and where.line is not None
@@ -69,22 +71,21 @@ def row(made: Table, index: int, line: CodeLine, before: CodeLine | None) -> Ele
     return el(
         "tr",
         el("td", el("a", letter, href=f"#{block}") if block else letter, class_="reach"),
-        el("td", _steps(made, steps) or _end(made, index), class_="step"),
+        el("td", _steps(made, steps) or _end(made, index), class_="step") if made.failing else None,
         sourced,
         el("th", code(offset), scope="row", class_="n"),
         el("td", code(" ".join(where.text.split())), _variant(line), class_="asm"),
         el("td", _ways(made, index, line), class_="ways"),
-        el("td", _supports(made, line), class_="proves"),
+        el("td", _supports(made, line), class_="proves") if made.has_proofs else None,
         id=made.page.row(made.number, index),
         class_=" ".join(classes),
         data_block=block,
     )
 
 
-def _apart(before: CodeLine, line: CodeLine) -> bool:
-    """Whether other bytes stand between two instructions."""
-    end = before.location.address + len(before.code) // 2
-    return line.location.address not in (before.location.address, end)
+def _apart(made: Table, before: CodeLine, line: CodeLine) -> bool:
+    """Whether other bytes stand in front of an instruction; forms of a patched place are at one address."""
+    return line.location.address != before.location.address and line.location.address not in made.behind
 
 
 def _variant(line: CodeLine) -> Content:
@@ -115,18 +116,30 @@ def _ways(made: Table, index: int, line: CodeLine) -> Iterator[Content]:
         yield el("strong", "entry", class_="end")
     for end in line.ends:
         yield el("strong", f"→ user mode by {end.upper()}" if is_exit(end) else end, class_="end")
+    # The forms of a patched place are several lines at one address: that is one way.
+    said: set[tuple[str, int]] = set()
     for target, note in made.out.get(index, ()):
         if falls(made.whole, index, target, note):
             if note and note not in _PLAIN:
                 yield el("span", note)
             continue
-        words = [] if note in ("", "taken") else [f"{note} "]
-        yield el("span", words, "→ ", _link(made, target))
-    sources = sorted(set(made.into.get(index, ())))
+        key = (note, made.whole.lines[target].location.address)
+        if key not in said:
+            said.add(key)
+            yield el("span", [] if note in ("", "taken") else f"{note} ", "→ ", _link(made, target))
+    sources = _once(made, made.into.get(index, ()))
     if sources:
         shown = [[", " if order else None, _link(made, source)] for order, source in enumerate(sources[:_WAYS])]
         more = f" and {len(sources) - _WAYS} more" if len(sources) > _WAYS else None
         yield el("span", "← ", shown, more, class_="into")
+
+
+def _once(made: Table, lines: Iterable[int]) -> list[int]:
+    """Lines in order, the first one of each address."""
+    found: dict[int, int] = {}
+    for line in sorted(lines):
+        found.setdefault(made.whole.lines[line].location.address, line)
+    return list(found.values())
 
 
 def _link(made: Table, line: int) -> Element:
