@@ -26,6 +26,7 @@ from verifier.model import GateMode, Run, UserError, WaiverUse
 from verifier.options import Options, from_namespace
 from verifier.outputs import Outputs, chosen, deliver, guessed
 from verifier.parsers import build_parser
+from verifier.reads import note
 from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, exit_code, worst_code
 from verifier.session import TRACEBACK, Work, failed, internal, interrupted, verified
 from verifier.settings import RunSettings, run_over
@@ -125,7 +126,10 @@ def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         if parsed.show_config:
             from verifier.showconfig import show
 
-            return write_out(show(config, from_namespace(parsed), _told(parsed), parsed.paths))
+            text = show(config, from_namespace(parsed), _told(parsed), parsed.paths, _found_waivers(parsed, config))
+            return write_out(text)
+        if config is not None:
+            outputs = _outputs(parsed, parsed.format or config.run.formats or (), parsed.paths)
         if not parsed.paths and config is None:
             log(parser.format_usage())
             raise UserError(
@@ -170,13 +174,12 @@ def _told(parsed: argparse.Namespace) -> RunSettings:
 
 def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
     """The call with what the configuration adds. Raises UserError."""
-    root = config.root if config is not None else _root()
     settings = _told(parsed)
     if config is not None:
         settings = run_over(settings, config.run)
         jobs = tuple(job for path in parsed.paths for job in for_path(config, path)) or expand(config)
     else:
-        jobs = tuple(Job(path, key_of(root, path), Options()) for path in parsed.paths)
+        jobs = tuple(Job(path, key_of(_root(), path), Options()) for path in parsed.paths)
     outputs = _outputs(parsed, settings.formats or (), [job.path for job in jobs])
     told = from_namespace(parsed)
     works = tuple(
@@ -184,11 +187,18 @@ def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
     )
     if settings.gate != "new-only" and parsed.baseline is not None:
         raise UserError("usage", "--baseline is for --gate new-only", USAGE)
-    waivers = None if settings.waivers is None else Path(settings.waivers)
-    if waivers is None and not parsed.no_config and (root / WAIVERS).exists():
-        waivers = Path(os.path.relpath(root / WAIVERS))
+    waivers = settings.waivers or _found_waivers(parsed, config)
     baseline = Path(settings.baseline) if settings.baseline is not None and settings.gate == "new-only" else None
-    return Request(works, outputs, settings.gate, baseline, waivers, bool(settings.strict))
+    return Request(
+        works, outputs, settings.gate, baseline, None if waivers is None else Path(waivers), bool(settings.strict)
+    )
+
+
+def _found_waivers(parsed: argparse.Namespace, config: Config | None) -> str | None:
+    """The file of waivers that counts where none is named."""
+    file = (config.root if config is not None else _root()) / WAIVERS
+    note(file)
+    return os.path.relpath(file) if not parsed.no_config and file.exists() else None
 
 
 def _run(request: Request, quiet: bool) -> Run:

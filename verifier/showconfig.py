@@ -39,13 +39,19 @@ _NOT_IN_A_HEADER = frozenset({"build", "symbols", "allow_include"})
 _EVIDENCE = ("challenge", "cross_check", "emit_smt2", "certificate")
 
 
-def show(config: Config | None, told: Options, run: RunSettings | None = None, paths: Sequence[str] = ()) -> str:
+def show(
+    config: Config | None,
+    told: Options,
+    run: RunSettings | None = None,
+    paths: Sequence[str] = (),
+    found_waivers: str | None = None,
+) -> str:
     """The text, ending in a newline.
 
     ``told`` and ``run`` are what the command line says. With ``paths`` these files are shown, else every
-    target of ``config``. Raises the UserErrors of ``targets.expand``.
+    target of ``config``. ``found_waivers`` is the file of waivers that counts because it is there. Raises the UserErrors of ``targets.expand``.
     """
-    lines = [*_head(config), "", *_run(config, run or RunSettings())]
+    lines = [*_head(config), "", *_run(config, run or RunSettings(), found_waivers)]
     for name in _EVIDENCE:
         if value := getattr(told, name):
             lines.append(f"# --{name.replace('_', '-')} {written(value)}  ({COMMAND_LINE})")
@@ -74,12 +80,14 @@ def _head(config: Config | None) -> Iterator[str]:
     yield "# What is in a comment is not told."
 
 
-def _run(config: Config | None, told: RunSettings) -> Iterator[str]:
+def _run(config: Config | None, told: RunSettings, found_waivers: str | None) -> Iterator[str]:
     levels = [(COMMAND_LINE, told)]
     if config is not None:
         levels.append((clean(config.file), config.run))
     for key in RUN_KEYS:
         said = [(getattr(level, key.name), source) for source, level in levels if getattr(level, key.name) is not None]
+        if not said and key.name == "waivers" and found_waivers is not None:
+            said.append((found_waivers, "found: it is there"))
         yield _told(key.name, *said[0]) if said else _untold(key.name)
 
 
