@@ -49,7 +49,8 @@ def show(
     """The text, ending in a newline.
 
     ``told`` and ``run`` are what the command line says. With ``paths`` these files are shown, else every
-    target of ``config``. ``found_waivers`` is the file of waivers that counts because it is there. Raises the UserErrors of ``targets.expand``.
+    target of ``config``. ``found_waivers`` is the file of waivers that counts because it is there.
+    Raises the UserErrors of ``targets.expand``.
     """
     lines = [*_head(config), "", *_run(config, run or RunSettings(), found_waivers)]
     for name in _EVIDENCE:
