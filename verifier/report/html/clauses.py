@@ -13,7 +13,7 @@ from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, clause_ids, examples
 from verifier.report.html.parts import badge, code, cpus, fold, heading, hidden, pairs, row, said, spot, table
 from verifier.report.meaning import switch
-from verifier.report.words import counted, hexa, in_order
+from verifier.report.words import capital, counted, hexa, in_order
 
 _REGISTER = "gpr."
 _FEW = 8
@@ -127,7 +127,7 @@ def _links(page: Page, number: int, site: SiteResult) -> _Links:
 def _meaning(names: Sequence[str]) -> str:
     """What the clause says; of several registers, of each."""
     text = narrative.clause_meaning(names[0])
-    return text if len(names) == 1 else text.replace(names[0].removeprefix(_REGISTER).upper(), "each", 1)
+    return capital(text if len(names) == 1 else text.replace(names[0].removeprefix(_REGISTER).upper(), "each", 1))
 
 
 def _rests(names: Sequence[str], links: _Links, found: Sequence[ClauseResult]) -> Content:

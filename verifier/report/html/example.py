@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from verifier.model import FRAME_WORDS, Counterexample, Field, Input, OutcomeView, SiteResult, Step
 from verifier.report import narrative
+from verifier.report.fingerprint import of_clause
 from verifier.report.grouping import Violation
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, examples, waived
@@ -63,6 +64,7 @@ def _example(page: Page, site_number: int, site: SiteResult, order: int, violati
     at = f" at {spot(site.location)}" if several else ""
     intro = [
         el("p", f"Fails on {where}{at}. ", f"What that means: {said(effect)}" if effect else None),
+        el("p", "Fingerprint, for a waiver: ", code(of_clause(page.report, site, violation.id)), class_="note"),
         el("p", el("strong", "Waived, not fixed: "), said(pardon), class_="waived") if pardon else None,
     ]
     parts: Content = el("p", "No counterexample is available.")

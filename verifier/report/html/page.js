@@ -96,8 +96,18 @@
     const box = make("span", "", "walk");
     const back = make("button", "‹ Back");
     const next = make("button", "Step ›");
+    const end = make("button", "Done");
     const said = document.createElement("output");
     let at = -1;
+    function stop() {
+      all("tr.here").forEach((row) => row.classList.remove("here"));
+      box.classList.remove("on");
+      said.textContent = "";
+      at = -1;
+      back.disabled = true;
+      next.disabled = false;
+      end.hidden = true;
+    }
     function go(to) {
       all("tr.here").forEach((row) => row.classList.remove("here"));
       at = Math.max(0, Math.min(steps.length - 1, to));
@@ -105,6 +115,8 @@
       if (!row) { return; }
       row.classList.remove("off");
       row.classList.add("here");
+      box.classList.add("on");
+      end.hidden = false;
       row.scrollIntoView({ block: "center" });
       const cells = steps[at].cells;
       said.textContent = "Step " + (at + 1) + " of " + steps.length + ": " + cells[4].textContent +
@@ -113,9 +125,11 @@
       next.disabled = at === steps.length - 1;
     }
     back.disabled = true;
+    end.hidden = true;
+    end.addEventListener("click", () => { stop(); next.focus(); });
     back.addEventListener("click", () => go(at - 1));
     next.addEventListener("click", () => go(at + 1));
-    box.append(make("span", "Failing path "), back, " ", next, " ", said);
+    box.append(make("span", "Failing path "), back, " ", next, " ", end, " ", said);
     bar.append(box);
   }
 
