@@ -34,7 +34,7 @@ LISTING = frozenset({"html", "markdown"})
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How text is laid out: ``width`` in columns (60–200), colour, and how much is said.
+    """How text is laid out: ``width`` in columns (40–200), colour, and how much is said.
 
     ``errors`` False leaves out the text of an error that stderr has said.
     """

@@ -18,6 +18,10 @@ from verifier.report.path import listing
 from verifier.report.words import capital, clean, configs_label, counted, hexa, sentence
 
 _INDENT = 4
+_NARROW = 56
+"""Below this many columns what is side by side elsewhere stands one below the other."""
+_VALUE = 18
+"""Columns of the longest value: 64 bits in hex."""
 _KINDS = (
     ("frame", "frame slot at entry"),
     ("register", "register at entry"),
@@ -80,7 +84,7 @@ def full(
     else:
         yield _title("Path", f": the same {length} as for {clean(earlier.id)}; -v lists all")
     yield from _state(example, first, verbose, width - _INDENT)
-    yield from _outcomes(example, verbose)
+    yield from _outcomes(example, verbose, width - _INDENT)
     if example.vendor_notes:
         yield _title("On real CPUs")
         notes = Table.grid(padding=(0, 2, 0, 0))
@@ -131,15 +135,26 @@ def _made(origin: str, items: Sequence[Input], width: int) -> Iterator[Renderabl
 
 
 def _values(rows: Sequence[tuple[str, int | None, str]], width: int) -> Table:
-    """Name, value, meaning; a third column only where there is something to say."""
-    shown = [(clean(name), _hex(value), _said(name, value, origin)) for name, value, origin in rows]
-    name_width = max((len(name) for name, _, _ in shown), default=0)
+    return _described([(clean(name), _hex(value), _said(name, value, origin)) for name, value, origin in rows], width)
+
+
+def _described(rows: Sequence[tuple[str, str, str]], width: int) -> Table:
+    """Name, value, meaning; a third column only where there is something to say and room for it."""
+    name_width = max((len(name) for name, _, _ in rows), default=0)
     table = Table.grid(padding=(0, 2, 0, 0))
     # A long name folds; one that leaves room for a value is never broken, nor is a value.
+    if width < _NARROW:
+        table.add_column(no_wrap=name_width <= width - _VALUE - 2, overflow="fold")
+        table.add_column(overflow="fold")
+        for name, value, said in rows:
+            beside = f"{value}  {said}" if said else value
+            fits = name_width + 2 + len(beside) <= width
+            table.add_row(Text(name), Text(beside if fits or not said else f"{value}\n{said}"))
+        return table
     table.add_column(no_wrap=name_width <= width - 40, overflow="fold")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for row in shown:
+    for row in rows:
         table.add_row(*map(Text, row))
     return table
 
@@ -170,15 +185,16 @@ def _state(
         return
     short_of_all = first is None and not verbose
     idle = [field.name for field in fields if short_of_all and field.name in _IDLE and field.value == 0]
-    table = _values([(field.name, field.value, "") for field in fields if field.name not in idle], width)
+    shown = [field for field in fields if field.name not in idle]
+    rows = [(clean(field.name), _hex(field.value), _said(field.name, field.value, "")) for field in shown]
     if idle:
-        table.add_row(Text("the rest"), Text("0x0"), Text(" ".join(idle)))
+        rows.append(("the rest", "0x0", " ".join(idle)))
     yield _title(before, "" if first is None else " (the rest is the same)")
-    yield _indented(table)
+    yield _indented(_described(rows, width))
 
 
-def _outcomes(example: Counterexample, verbose: bool) -> Iterator[RenderableType]:
-    """Both outcomes in two columns; "≠" marks a field that differs. One line if none does."""
+def _outcomes(example: Counterexample, verbose: bool, width: int) -> Iterator[RenderableType]:
+    """Both outcomes, in two columns if there is room; "≠" marks a field that differs. One line if none does."""
     ours, theirs = _by_name(example.sysret.fields), _by_name(example.iret.fields)
     names = list(dict.fromkeys((*ours, *theirs)))
     differs = {name for name in example.differs if name in names}
@@ -188,31 +204,46 @@ def _outcomes(example: Counterexample, verbose: bool) -> Iterator[RenderableType
         same = f"{_fate(example.sysret)}; {counted(len(names), 'field')} equal, -v shows all"
         yield _title("What the two exits do", f": the same ({same})")
         return
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(4):
-        table.add_column(overflow="fold")
-    table.add_row(
-        "", "", Text(clean(example.sysret.instruction), "bold"), Text(clean(example.iret.instruction), "bold")
-    )
-    table.add_row(
-        "outcome",
-        Text(faults, "bold red"),
-        Text(_fate(example.sysret)),
-        Text(_fate(example.iret)),
-        style="bold" if faults else "",
-    )
+    rows = [("outcome", faults, _fate(example.sysret), _fate(example.iret))]
     hidden = 0
     for name in names:
         marked = name in differs
         if not (verbose or marked or name in FRAME_WORDS):
             hidden += 1
             continue
-        cells = [Text(_cell(name, fields.get(name), marked)) for fields in (ours, theirs)]
-        table.add_row(
-            Text(clean(name)), Text("≠" if marked else "", "bold red"), *cells, style="bold" if marked else ""
-        )
+        mine, other = (_cell(name, fields.get(name), marked) for fields in (ours, theirs))
+        rows.append((clean(name), "≠" if marked else "", mine, other))
     yield _title("What the two exits do", f" ({counted(hidden, 'more field')} equal, -v shows all)" if hidden else "")
-    yield _indented(table)
+    heads = clean(example.sysret.instruction), clean(example.iret.instruction)
+    yield _indented(_side_by_side(rows, heads) if width >= _NARROW else _one_below_the_other(rows, heads))
+
+
+_Compared = Sequence[tuple[str, str, str, str]]
+"""Name, "≠" or nothing, and what it is behind each of the two exits."""
+
+
+def _side_by_side(rows: _Compared, heads: tuple[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(4):
+        table.add_column(overflow="fold")
+    table.add_row("", "", *(Text(head, "bold") for head in heads))
+    for name, mark, *cells in rows:
+        table.add_row(Text(name), Text(mark, "bold red"), *map(Text, cells), style="bold" if mark else "")
+    return table
+
+
+def _one_below_the_other(rows: _Compared, heads: tuple[str, str]) -> Table:
+    """A value that is the same behind both exits once, other ones with the name of the exit."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for name, mark, mine, other in rows:
+        if mine == other:
+            table.add_row(Text(name), Text(mark, "bold red"), Text(mine))
+            continue
+        said = [f"{head}: {cell}" for head, cell in zip(heads, (mine, other), strict=True)]
+        table.add_row(Text(name), Text(mark, "bold red"), Text("\n".join(said)), style="bold" if mark else "")
+    return table
 
 
 def _fate(outcome: OutcomeView) -> str:

@@ -8,6 +8,7 @@ source can be many instructions (a macro).
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ HEAD, TAIL = 12, 28
 _GAP = 2
 _MAX_ASSEMBLY, _MAX_SOURCE = 40, 44
 _LEAST_SOURCE, _LEAST_EFFECT, _WIDE = 14, 26, 110
+_NARROW = 56
+"""Below this many columns an effect stands under its instruction, not beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,10 @@ def _row(step: Step) -> _Row:
 
 
 def _layout(rows: Sequence[_Row], width: int) -> tuple[int, int, int, int, int]:
-    """Column widths. The source text is what gives way first: the disassembly says what runs."""
+    """Column widths. The source text is what gives way first: the disassembly says what runs.
+
+    Without a column for the effect (0) it goes under the disassembly.
+    """
 
     def longest(texts: Iterable[str]) -> int:
         return max(map(cell_len, texts), default=0)
@@ -95,6 +101,8 @@ def _layout(rows: Sequence[_Row], width: int) -> tuple[int, int, int, int, int]:
     line, offset = longest(row.line for row in rows), longest(row.offset for row in rows)
     wanted = longest(part for row in rows for part in row.effect) + 1
     left = width - sum(column + _GAP for column in (line, offset) if column)
+    if width < _NARROW:
+        return line, offset, 0, left, 0
     assembly = min(longest(row.assembly for row in rows), _MAX_ASSEMBLY, left // 2)
     left -= assembly + _GAP
     effect = min(wanted, left, _LEAST_EFFECT if width < _WIDE else left)
@@ -116,12 +124,28 @@ def _table(block: Sequence[_Row], layout: tuple[int, int, int, int, int]) -> Ite
         # Cut, not folded: it is a courtesy, the line number leads to the whole of it.
         table.add_column(width=source, no_wrap=True, overflow="ellipsis")
     table.add_column(width=assembly, overflow="fold")
-    table.add_column(width=max(effect, 1), overflow="fold")
+    if effect:
+        table.add_column(width=effect, overflow="fold")
     for row in block:
         cells = [row.line] if line else []
-        cells += [row.offset, *([row.source] if source else []), row.assembly, _filled(row.effect, effect)]
+        cells += [row.offset, *([row.source] if source else []), row.assembly]
+        if effect:
+            cells.append(_filled(row.effect, effect))
+        elif row.effect:
+            cells[-1] = _below(row, assembly)
         table.add_row(*map(Text, cells))
     yield Padding(table, 0)
+
+
+def _below(row: _Row, width: int) -> str:
+    """Instruction and effect in one column: on one line if they fit, else the effect indented on lines of its own."""
+    beside = f"{row.assembly}  {', '.join(row.effect)}"
+    if cell_len(beside) <= width:
+        return beside
+    lines = [row.assembly]
+    for line in _filled(row.effect, width - 1).split("\n"):
+        lines += textwrap.wrap(line, max(width, 8), initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 def _filled(parts: Sequence[str], width: int) -> str:

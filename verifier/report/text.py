@@ -33,14 +33,13 @@ from verifier.report.grouping import (
     violations,
 )
 from verifier.report.meaning import switch
-from verifier.report.verdict import worst_verdict
+from verifier.report.summary import COLORS, NARROW, summary
 from verifier.report.words import capital, clean, counted, hexa, sentence, source, vendors
 
-MIN_WIDTH, MAX_WIDTH = 60, 200
+MIN_WIDTH, MAX_WIDTH = 40, 200
 _FEW = 4
 """Fingerprints that are shown without -v."""
 
-_COLORS = {"violated": "bold red", "error": "bold red", "inconclusive": "bold yellow", "proved": "bold green"}
 _STATUS_COLORS = {"proved": "green", "violated": "bold red", "unknown": "yellow", "waived": "yellow"}
 
 
@@ -75,7 +74,7 @@ def render(run: Run, style: Style) -> str:
         if not style.quiet:
             _assumptions(console, all_assumptions(reports, style.verbose), style.verbose)
         console.print()
-        _summary(console, reports)
+        summary(console, reports)
     said = closing(run)
     if said:
         console.print()
@@ -106,7 +105,7 @@ def _file(console: Console, report: FileReport, style: Style, among_others: bool
 
 def _verdict(console: Console, report: FileReport) -> None:
     """The path and the verdict in one line that is never folded, then what it holds for."""
-    line = Text.assemble((clean(report.input.path), "bold"), ": ", (report.verdict.upper(), _COLORS[report.verdict]))
+    line = Text.assemble((clean(report.input.path), "bold"), ": ", (report.verdict.upper(), COLORS[report.verdict]))
     why = decisive(report)
     line.append(clean(f" ({', '.join(why)})") if why else "")
     console.print(line, soft_wrap=True)
@@ -155,7 +154,7 @@ def _site(console: Console, report: FileReport, site: SiteResult, style: Style, 
         Text.assemble(
             (clean(f"{site.kind.upper()} at {line}{symbol}"), "bold"),
             clean(f"{entry}: "),
-            (site.verdict, _COLORS[site.verdict]),
+            (site.verdict, COLORS[site.verdict]),
         )
     )
     console.print(Padding(_status_table(status_rows(site, report.configs)), (0, 0, 0, 2)))
@@ -244,8 +243,12 @@ def _assumptions(console: Console, assumptions: Sequence[Assumption], verbose: b
     for item in assumptions:
         said = Text(clean(capital(sentence(item.text))))
         said.append(f" [{clean(item.source)}]" if verbose and item.source else "", style="dim")
-        table.add_row(Text(clean(item.id)), said)
-    console.print(Padding(table, (0, 0, 0, 2)))
+        if console.width < NARROW:
+            console.print(Padding(Text(clean(item.id)), (0, 0, 0, 2)), Padding(said, (0, 0, 0, 4)), sep="")
+        else:
+            table.add_row(Text(clean(item.id)), said)
+    if table.rows:
+        console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _assumption_ids(console: Console, report: FileReport) -> None:
@@ -264,31 +267,6 @@ def _numbers(console: Console, report: FileReport) -> None:
     ):
         if items:
             console.print(_entry(title, ", ".join(items)))
-
-
-def _summary(console: Console, reports: Sequence[FileReport]) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    # A path is broken only where nothing else would be left room for.
-    longest = max(len(clean(report.input.path)) for report in reports)
-    table.add_column(no_wrap=longest <= console.width - 32, overflow="fold")
-    table.add_column(overflow="fold")
-    for report in reports:
-        table.add_row(
-            Text(report.verdict, style=_COLORS[report.verdict]),
-            Text(clean(report.input.path)),
-            Text(clean(" ".join(decisive(report)))),
-        )
-    tally = [
-        f"{sum(report.verdict == verdict for report in reports)} {verdict}"
-        for verdict in _COLORS
-        if any(report.verdict == verdict for report in reports)
-    ]
-    worst = worst_verdict(reports)
-    table.add_row(
-        Text(worst.upper(), style=_COLORS[worst]), Text(counted(len(reports), "file")), Text(", ".join(tally))
-    )
-    console.print(table)
 
 
 def _heading(text: str) -> Text:
