@@ -281,13 +281,30 @@ def test_patched_code_is_folded_first() -> None:
     assert sum(block.site for block in graph.blocks) == 2
 
 
-def test_folding_keeps_the_failing_path_together() -> None:
-    """Where the failing path is all that is left apart, its blocks and links stay marked."""
-    path_map = large(tests=60, alternatives=40, supports=True)
-    graph = readable(path_map, (along(path_map, *range(120, 122)),))
+def test_no_more_is_folded_than_must() -> None:
+    """Too many tests that proofs rest on: only so many go into the first box that the rest are as many as may be."""
+    graph = readable(large(tests=60, alternatives=40), ())
+    assert len(graph.blocks) == MOST
+    assert sum(block.blocks > 1 for block in graph.blocks) == 1
+    assert graph.blocks[0].blocks == 80 + 60 + 2 - (MOST - 1)
+    assert len(graph.blocks[0].supports) == 60 - (MOST - 3)
+    assert sum(block.site for block in graph.blocks) == 2
+
+
+def test_the_failing_path_is_folded_after_the_rest() -> None:
+    """Tests that proofs rest on go before blocks of the counterexample's path do."""
+    path_map = large(tests=60, alternatives=40)
+    first = 120 + 2 * 20
+    graph = readable(path_map, (along(path_map, *range(first, first + 40)),))
     assert len(graph.blocks) <= MOST
-    assert sum(block.failing for block in graph.blocks) >= 1
-    assert all(block.lines for block in graph.blocks)
+    assert [block.blocks for block in graph.blocks if block.failing] == [1] * 20
+    assert sum(link.failing for link in graph.links) == 19
+
+
+def test_a_test_that_decides_between_the_exits_stays_a_box() -> None:
+    """Without any proof (an open result has none) the branches from which one way leads to one exit only stay."""
+    graph = readable(large(tests=20, alternatives=40, supports=False), ())
+    assert [block.blocks for block in graph.blocks] == [80, *[1] * 22]
 
 
 def test_a_folded_graph_says_so_in_words() -> None:

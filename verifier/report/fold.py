@@ -12,36 +12,41 @@ from verifier.report.blocks import Block, Graph, Link, arranged, reach_of
 
 MOST = 48
 """A graph has at most so many boxes."""
+HARSHEST = 4
 
 
 def folded(graph: Graph, most: int = MOST) -> Graph:
-    """The graph itself if it has at most ``most`` (>= 1) blocks, else one that has, by the mildest way that does."""
-    if len(graph.blocks) <= most:
-        return graph
-    for mildness in range(4):
-        small = _contract(graph, mildness, 0)
-        if len(small.blocks) <= most:
-            return small
-    return _contract(graph, 4, most)
+    """The graph itself if it has at most ``most`` (>= 1) blocks, else one that has."""
+    for harshness in range(HARSHEST + 1):
+        if len(graph.blocks) <= most:
+            break
+        # At the mildest all goes that may go; behind it no more than must.
+        graph = _contract(graph, harshness, most if harshness else 1)
+    return graph
 
 
-def _keeps(block: Block, mildness: int) -> bool:
-    """Whether a block stays a box of its own at this level."""
-    if block.entry or block.site:
-        return mildness < 4
-    match mildness:
-        case 0:
-            return bool(block.failing or block.supports or block.ends)
-        case 1:
-            return bool(block.failing or block.supports)
-        case 2:
-            return block.failing
-        case _:
-            return False
+def _kept(graph: Graph, harshness: int) -> set[int]:
+    """The blocks that stay boxes of their own: the harsher, the fewer."""
+    deciding = {
+        link.source
+        for link in graph.links
+        if graph.blocks[link.target].reach not in ("none", graph.blocks[link.source].reach)
+    }
+    kept: set[int] = set()
+    for at, block in enumerate(graph.blocks):
+        reasons = (
+            block.entry or block.site,
+            block.failing,
+            bool(block.supports),
+            bool(block.ends) or at in deciding,
+        )
+        if any(reasons[: HARSHEST - harshness]):
+            kept.add(at)
+    return kept
 
 
-def _contract(graph: Graph, mildness: int, most: int) -> Graph:
-    """Fold what is not kept. With ``most`` blocks are folded into any that is in front of them, down to that many."""
+def _contract(graph: Graph, harshness: int, most: int) -> Graph:
+    """Fold what is not kept into what is in front of it, until no more than ``most`` boxes are left."""
     groups = {at: [at] for at in range(len(graph.blocks))}
     before: dict[int, set[int]] = {at: set() for at in groups}
     after: dict[int, set[int]] = {at: set() for at in groups}
@@ -49,7 +54,7 @@ def _contract(graph: Graph, mildness: int, most: int) -> Graph:
         if link.source != link.target:
             before[link.target].add(link.source)
             after[link.source].add(link.target)
-    open_ = {at for at in groups if not _keeps(graph.blocks[at], mildness)}
+    open_ = set(groups) - _kept(graph, harshness)
     waiting = sorted(open_, reverse=True)
 
     def fold(at: int, into: int) -> None:
@@ -69,22 +74,25 @@ def _contract(graph: Graph, mildness: int, most: int) -> Graph:
         if into in open_:
             waiting.append(into)
 
-    while waiting:
+    while waiting and len(groups) > most:
         at = waiting.pop()
         if at not in groups or len(before[at]) != 1:
             continue
         into = next(iter(before[at]))
-        if _fits(graph, groups[into], groups[at], after[into] | after[at], mildness):
+        if _fits(graph, groups[into], groups[at], harshness):
             fold(at, into)
-    while most and len(groups) > most:
-        at = max(groups)
-        fold(at, max((source for source in before[at] if source in groups), default=max(set(groups) - {at})))
+    if harshness == HARSHEST:
+        # Whatever is left goes to the first box; exits to user mode are the last to go there.
+        first = min(groups)
+        order = sorted(groups, key=lambda at: (at != first, not graph.blocks[at].site, at))
+        while len(groups) > most:
+            fold(order.pop(), first)
     return _rebuilt(graph, groups)
 
 
-def _fits(graph: Graph, upper: list[int], lower: list[int], after: set[int], mildness: int) -> bool:
+def _fits(graph: Graph, upper: list[int], lower: list[int], harshness: int) -> bool:
     """At the mildest levels a box does not swallow what has another reach, unless paths just end there."""
-    if mildness > 1:
+    if harshness > 1:
         return True
     reach = graph.blocks[lower[0]].reach
     return reach in ("none", graph.blocks[upper[0]].reach)
