@@ -30,6 +30,10 @@ def test_it_renders_and_fetches_nothing(chromium: Browser, shown: Shown, runs: d
     chromium.open(page)
     assert chromium.run("return document.readyState") == "complete"
     assert chromium.run("return document.querySelector('main').getBoundingClientRect().height") > 40
+    displayed = (
+        "return [...new Set([...document.querySelectorAll('main table')].map(t => getComputedStyle(t).display))]"
+    )
+    assert set(chromium.run(displayed)) <= {"table"}
     assert chromium.complaints() == []
     assert chromium.requests() == [page.as_uri()]
 

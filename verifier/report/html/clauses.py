@@ -31,7 +31,7 @@ def _site(page: Page, number: int, site: SiteResult) -> Element:
     where = site.location
     anchor = page.site(number)
     listed = page.row_of(site, where)
-    shown: Content = [". ", el("a", "Show it in the listing", href=f"#{listed}")] if listed else None
+    shown: Content = [". ", el("a", "Show it in the listing", href=f"#{listed}", class_="go")] if listed else None
     return el(
         "section",
         heading(page.level + 1, site.kind.upper(), f" at {spot(where)} ", badge(site.verdict), id_=f"{anchor}-t"),

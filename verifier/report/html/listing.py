@@ -107,7 +107,7 @@ def _legend(page: Page, made: Table) -> Element:
     first = min(made.entries, default=None)
     start: Content = None
     if first is not None:
-        start = el("li", el("a", "Go to the entry", href=f"#{made.page.row(made.number, first)}"))
+        start = el("li", el("a", "Go to the entry", href=f"#{made.page.row(made.number, first)}"), class_="go")
     failed: Content = None
     if made.failing is not None:
         link = el("a", f"counterexample to {made.failing.violation.id}", href=f"#{made.failing.anchor}")

@@ -29,7 +29,7 @@ def trusted(report: FileReport) -> Content:
     rows = [row(name, code(version), purpose) for name, version, purpose in narrative.trusted(report)]
     if not rows:
         return el("p", "Nothing is recorded.")
-    return table(hidden("Programs and data that have to be right"), ("Name", "Version", "Trusted with"), rows, "tools")
+    return table(hidden("Programs and data that have to be right"), ("Name", "Version", "Trusted with"), rows)
 
 
 def paragraphs(texts: Sequence[str]) -> Content:
@@ -177,7 +177,7 @@ def error(report: FileReport) -> Content:
     if report.error is None:
         return None
     name, message, status = report.error
-    return [el("pre", code(sentence(message)), class_="command"), el("p", code(name), f", exit code {status}.")]
+    return [el("pre", code(sentence(message))), el("p", code(name), f", exit code {status}.")]
 
 
 def run_parts(run: Run) -> tuple[tuple[str, str, Content], ...]:
