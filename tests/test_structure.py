@@ -37,6 +37,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "locations",
             "minimise",
             "obligations",
+            "opening",
             "patchspec",
             "predecessors",
             "progress",
@@ -71,6 +72,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "parsers", "watch"}),
     frozenset({"completion", "manual"}),
     frozenset({"commands"}),
+    frozenset({"cache"}),
+    frozenset({"remembered"}),
     frozenset({"outputs", "session"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -94,6 +97,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "pty": frozenset(),
     "ctypes": frozenset({"confine"}),
     "pickle": frozenset(),
+    "sqlite3": frozenset({"cache"}),
 }
 """Library -> the components that may import it. elftools is what the tests compare our ELF reader with."""
 

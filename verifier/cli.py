@@ -15,21 +15,22 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from verifier.commands import COMMANDS
+from verifier.conclude import Rules, conclude, failed, interrupted, ready, status
 from verifier.config import Config, find, load
 from verifier.console import flushed, log, say, write_out
-from verifier.model import GateMode, Run, UserError, WaiverUse
+from verifier.model import Run, UserError
 from verifier.options import Options, from_namespace
 from verifier.outputs import Outputs, chosen, deliver, guessed
 from verifier.parsers import build_parser
 from verifier.reads import note
-from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, exit_code, worst_code
-from verifier.session import TRACEBACK, Work, failed, internal, interrupted, verified
+from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, worst_code
+from verifier.session import TRACEBACK, Work, internal, numbered, usable, verified
 from verifier.settings import RunSettings, run_over
+from verifier.shards import in_shard, shard_of, told
 from verifier.targets import Job, expand, for_path, key_of, merge
 
 __all__ = ["TRACEBACK", "main"]
@@ -107,14 +108,13 @@ def _main(words: list[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call, completed from the configuration. ``waivers`` and ``baseline`` are files, or None."""
+    """One call, completed from the configuration. ``shard`` is (index from 1, of how many)."""
 
     works: tuple[Work, ...]
     outputs: Outputs
-    gate: GateMode | None
-    baseline: Path | None
-    waivers: Path | None
-    strict: bool
+    rules: Rules
+    jobs: int
+    shard: tuple[int, int] | None = None
 
 
 def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -140,8 +140,8 @@ def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         run = _run(request, parsed.quiet)
     except UserError as error:
         return _report_error(error, outputs)
-    status = worst_code([_status(run, request), deliver(run, outputs, os.environ)])
-    return INTERRUPTED if interrupted(run.reports) else status
+    code = worst_code([status(run, request.rules), deliver(run, outputs, os.environ)])
+    return INTERRUPTED if interrupted(run.reports) else code
 
 
 def _report_error(error: UserError, outputs: Outputs) -> int:
@@ -174,6 +174,8 @@ def _told(parsed: argparse.Namespace) -> RunSettings:
 
 def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
     """The call with what the configuration adds. Raises UserError."""
+    from verifier.cache import wanted
+
     settings = _told(parsed)
     if config is not None:
         settings = run_over(settings, config.run)
@@ -181,10 +183,8 @@ def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
     else:
         jobs = tuple(Job(path, key_of(_root(), path), Options()) for path in parsed.paths)
     outputs = _outputs(parsed, settings.formats or (), [job.path for job in jobs])
-    told = from_namespace(parsed)
-    works = tuple(
-        Work(job.path, job.key, replace(merge(told, job.options), listing=outputs.needs_listing)) for job in jobs
-    )
+    told = replace(from_namespace(parsed), listing=outputs.needs_listing, cache=wanted(os.environ, parsed.cache))
+    works = tuple(Work(job.path, job.key, merge(told, job.options)) for job in jobs)
     if settings.gate != "new-only" and parsed.baseline is not None:
         raise UserError("usage", "--baseline is for --gate new-only", USAGE)
     waivers = settings.waivers or _found_waivers(parsed, config)
@@ -203,40 +203,14 @@ def _found_waivers(parsed: argparse.Namespace, config: Config | None) -> str | N
 
 def _run(request: Request, quiet: bool) -> Run:
     """Verify, apply the waivers, and let the gate decide. Raises UserError for a bad waiver file or baseline."""
-    from verifier.baseline import load as load_baseline
-    from verifier.gate import decide
-    from verifier.waivers import apply, warnings
-    from verifier.waivers import load as load_waivers
-
-    # Before any work: files that cannot be used.
-    if request.gate == "new-only" and request.baseline is None:
-        text = "--gate new-only: no baseline to compare with; name a JSON report with --baseline"
-        raise UserError("baseline-missing", text, USAGE)
-    baseline = None if request.baseline is None else load_baseline(request.baseline)
-    waivers = () if request.waivers is None else load_waivers(request.waivers)
-    reports, uses = apply(verified(request.works, quiet), waivers, datetime.now(UTC).date())
-    for line in warnings(uses):
-        say(f"warning: {line}")
-    if request.gate is None:
-        return Run(reports, uses)
-    try:
-        return Run(reports, uses, decide(request.gate, reports, baseline, uses, request.strict))
-    except UserError as error:
-        # What was verified is reported all the same.
-        say(f"error[{error.code}]: {error.message}")
-        return Run((*reports, *failed(error).reports), uses)
-
-
-def _status(run: Run, request: Request) -> int:
-    """What the gate says, else the worst verdict; --strict counts waivers that waive nothing."""
-    if run.gate is not None:
-        return run.gate.exit_code
-    codes = [exit_code(report) for report in run.reports]
-    return worst_code([*codes, USAGE] if request.strict and _idle(run.waivers) else codes)
-
-
-def _idle(uses: Sequence[WaiverUse]) -> bool:
-    return any(use.state != "used" for use in uses)
+    having = ready(request.rules)  # before any work
+    works = numbered(request.works)
+    if request.shard is None:
+        return conclude(verified(works, quiet, request.jobs), having)
+    shard = shard_of(request.shard, works)
+    chosen = in_shard(works, shard)
+    say(told(shard, len(chosen)))
+    return conclude(verified(chosen, quiet, request.jobs), having, shard)
 
 
 def _root() -> Path:

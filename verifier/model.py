@@ -659,7 +659,8 @@ class FileReport:
     ``statistics`` (name, value) and ``timings`` (stage, seconds) are for ``-v``
     and never enter JSON. ``container`` says what the code was unpacked from,
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
-    ``key`` names the input in fingerprints: its path as seen from the project's root. ``maps`` and
+    ``key`` names the input in fingerprints: its path as seen from the project's root. ``cached``: it is
+    the remembered result of an earlier run. ``maps`` and
     ``sources`` are there only if a format that shows code was asked for.
     ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
     unless something is violated. ``searches``, ``cross_checks`` and ``certificates`` are evidence that
@@ -688,6 +689,7 @@ class FileReport:
     maps: tuple[PathMap, ...] = ()
     sources: tuple[SourceText, ...] = ()
     key: str = ""
+    cached: bool = False
 
 
 # Run: all inputs together, and what the gate makes of them.
@@ -743,9 +745,28 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One of ``of`` parts of a run over ``inputs`` inputs: ``index`` counts from 1.
+
+    ``selection`` is the SHA-256 in hex of the list of all inputs with their options.
+    """
+
+    index: int
+    of: int
+    inputs: int
+    selection: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that one call of the command line found; the renderers get this."""
+    """Everything that one call of the command line found; the renderers get this.
+
+    ``shard`` is None if all inputs were verified. ``found`` has the reports as they were before waivers
+    changed them, or is empty if there were none.
+    """
 
     reports: tuple[FileReport, ...]
     waivers: tuple[WaiverUse, ...] = ()
     gate: Gate | None = None
+    shard: Shard | None = None
+    found: tuple[FileReport, ...] = ()

@@ -43,6 +43,7 @@ class Options:
     states the emulator runs against what was proved, ``cross_check`` names further solvers,
     ``emit_smt2`` and ``certificate`` are directories to write to. ``listing`` is set for formats that
     show the code: instructions, how control goes and which branch each proof rests on.
+    ``cache``: a result of an earlier run will do. Neither changes what is found.
     """
 
     entries: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ class Options:
     emit_smt2: str | None = None
     certificate: str | None = None
     listing: bool = False
+    cache: bool | None = None
 
 
 def resolve(told: Options, header: Options) -> Options:
@@ -197,7 +199,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     limits.add_argument(
         "--rlimit",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="solver resource limit for each query, the same on any machine",
     )
@@ -215,7 +217,7 @@ def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
     evidence = parser.add_argument_group("evidence beside the verdict (a disagreement never passes)")
     evidence.add_argument(
         "--challenge",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="run N concrete states, chosen to break the path, on the emulator against every proved clause",
     )
@@ -296,7 +298,8 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """The type of an option that counts something."""
     try:
         value = int(text, 0)
     except ValueError:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from verifier import __version__
 from verifier.console import Parser
 from verifier.initialise import init_parser
-from verifier.options import add_arguments, add_evidence_arguments
+from verifier.options import add_arguments, add_evidence_arguments, positive
 from verifier.report import FORMATS
 from verifier.report.verdict import EXIT_CODES
+from verifier.shards import shard
 
 LICENCE = "SPDX-License-Identifier: BSD-2-Clause"
 """The line that the files made from the parsers begin with."""
@@ -68,6 +69,26 @@ def build_parser() -> argparse.ArgumentParser:
         help="violations that somebody answers for (default: verify-exit.waivers.toml in the project's root)",
     )
     gate.add_argument("--strict", action="store_true", help="waivers that are unused or expired fail the run")
+    speed = parser.add_argument_group("speed")
+    speed.add_argument(
+        "--cache",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="use results of earlier runs of the same code (default: yes, but not under CI=true)",
+    )
+    many = parser.add_argument_group("many inputs")
+    many.add_argument(
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="verify N inputs at a time, each in a process of its own (default: as many as there are usable CPUs)",
+    )
+    many.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="verify only every Nth input, beginning with the Ith; 'verify-exit merge' puts N such parts together",
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--format",

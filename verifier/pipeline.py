@@ -4,27 +4,22 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
-from verifier import __version__
-from verifier.assemble import assembler_versions
 from verifier.assumptions import collect
-from verifier.contract import Contract, load_contract
+from verifier.contract import Contract
 from verifier.evidence import certified, cross_checked, doubted, wanted, written
-from verifier.headerrules import confined
-from verifier.inputs import Input, Loaded, prepare, read
+from verifier.inputs import Input, Loaded, loaded
 from verifier.judge import Clock, Judgement, Task, judge_job, unreached
 from verifier.lift.explore import Bounds
 from verifier.listing import reader, texts, with_source
 from verifier.locations import Lines, locator
 from verifier.model import Assumption, Defect, FileReport, InputFile, Reason, Verdict
-from verifier.options import Options, command, from_words, resolve, with_header
+from verifier.opening import Opened, opened, tool
+from verifier.options import Options, command
 from verifier.pathmap import merged, source_texts
 from verifier.plan import plan
 from verifier.progress import SILENT, Progress
-from verifier.semantics import digest
 from verifier.solver import Budget
 from verifier.thunks import used
 
@@ -37,21 +32,22 @@ def verify(path: Path, options: Options, progress: Progress = SILENT) -> FileRep
     # Before any work: a solver that is not there.
     wanted(str(path), "", options)
     progress.stage("reading")
-    given = read(path)
-    header = given.header
-    from_header = with_header(from_words(header.args, str(path)), header.entries, header.contract)
-    chosen = resolve(options, confined(from_header, path))
-    if chosen.contract is None:
-        raise Defect("resolve() fills these in")
-    contract = load_contract(chosen.contract, path.parent if options.contract is None else None)
-    loaded = prepare(given, chosen, contract)
-    clock.lap("assemble" if given.is_source else "load")
-    return examine(given, loaded, options, chosen, contract, progress, clock)
+    found = opened(path, options)
+    clock.lap("assemble" if found.given.is_source else "read")
+    return analysed(found, progress, clock)
+
+
+def analysed(found: Opened, progress: Progress = SILENT, clock: Clock | None = None) -> FileReport:
+    """Verify an input that is opened. Raises UserError."""
+    clock = clock or Clock()
+    image = loaded(found.given, found.code, found.chosen, found.contract)
+    clock.lap("load")
+    return examine(found.given, image, found.options, found.chosen, found.contract, progress, clock)
 
 
 def examine(
     given: Input,
-    loaded: Loaded,
+    ready: Loaded,
     options: Options,
     chosen: Options,
     contract: Contract,
@@ -61,7 +57,7 @@ def examine(
     """Verify an image that is ready; ``options`` are what the user told, ``chosen`` the complete ones."""
     if chosen.profile is None or chosen.configs is None:
         raise Defect("resolve() fills these in")
-    path, image = given.path, loaded.image
+    path, image = given.path, ready.image
     clock = clock or Clock()
     deadline = None if chosen.timeout is None else time.monotonic() + chosen.timeout
     budget = Budget(chosen.rlimit or 0, 0 if chosen.timeout is None else max(1, int(chosen.timeout * 1000)), deadline)
@@ -72,7 +68,7 @@ def examine(
         section.name in contract.patch_sections and section.size for section in image.sections
     ):
         whole.used.add("unpatched-sites")
-    whole.used |= set(loaded.patching.notes)
+    whole.used |= set(ready.patching.notes)
     progress.stage("finding exits")
     todo = plan(image, chosen.entries, contract, given.is_source)
     clock.lap("entries")
@@ -86,7 +82,7 @@ def examine(
         configs=chosen.configs,
         bounds=Bounds(deadline=deadline),
         budget=budget,
-        locate=locator(image, Lines(image, loaded.debug, str(path))),
+        locate=locator(image, Lines(image, ready.debug, str(path))),
         auto=chosen.frame == "auto",
         check_iret=chosen.check_iret,
         sites=todo.sites,
@@ -109,7 +105,7 @@ def examine(
     except KeyboardInterrupt:
         text = "the run was interrupted; what was found before stands"
         whole.reasons.append(Reason("stopped", text, "run it again"))
-    whole.used |= set(loaded.patching.assumptions(whole.places))
+    whole.used |= set(ready.patching.assumptions(whole.places))
     assumptions = _assumptions(tuple(contracts.values()) or (contract,), whole.used)
     obligations = whole.evidence.obligations
     written(obligations, chosen.emit_smt2, [(one.id, one.text, one.source) for one in assumptions])
@@ -131,11 +127,11 @@ def examine(
         assumptions=assumptions,
         sites=tuple(with_source(site, line_of) for site in whole.sites),
         reasons=tuple(dict.fromkeys(whole.reasons)),
-        tool=_tool(),
+        tool=tool(),
         command=command(str(path), options),
         statistics=tuple(sorted(whole.statistics.items())),
         timings=tuple(clock.spent.items()),
-        container=loaded.container,
+        container=ready.container,
         error=_error(whole),
         disagreements=tuple(whole.disagreements),
         searches=tuple(whole.evidence.searches),
@@ -155,16 +151,6 @@ def _assumptions(contracts: tuple[Contract, ...], used: set[str]) -> tuple[Assum
             if one.source not in known:
                 known.append(one.source)
     return tuple(Assumption(name, text, "; ".join(listed)) for (name, text), listed in sorted(sources.items()))
-
-
-@lru_cache(maxsize=1)
-def _tool() -> tuple[tuple[str, str], ...]:
-    return (
-        ("verify-exit", __version__),
-        *((name, version(name)) for name in _TRUSTED),
-        *assembler_versions(),
-        ("semantics", digest()),
-    )
 
 
 def _verdict(whole: Judgement) -> Verdict:

@@ -10,7 +10,7 @@ costs one look at a variable.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -33,6 +33,10 @@ def recorded() -> Iterator[dict[str, Stamp]]:
         yield seen
     finally:
         _seen.reset(token)
+        outer = _seen.get()
+        if outer is not None:
+            for name, found in seen.items():
+                outer.setdefault(name, found)
 
 
 def note(name: str | os.PathLike[str], directory: str | None = None) -> None:
@@ -43,6 +47,16 @@ def note(name: str | os.PathLike[str], directory: str | None = None) -> None:
     full = os.path.abspath(Path(directory or ".") / name)
     if full not in seen:
         seen[full] = stamp(full)
+
+
+def bring(noted: Mapping[str, Stamp]) -> None:
+    """Note what another process has recorded, with its stamps."""
+    seen = _seen.get()
+    if seen is None:
+        return
+    for name, what in noted.items():
+        if len(seen) < MOST:
+            seen.setdefault(name, what)
 
 
 def stamp(name: str) -> Stamp:

@@ -108,6 +108,7 @@ def _verdict(console: Console, report: FileReport) -> None:
     line = Text.assemble((clean(report.input.path), "bold"), ": ", (report.verdict.upper(), COLORS[report.verdict]))
     why = decisive(report)
     line.append(clean(f" ({', '.join(why)})") if why else "")
+    line.append(" (cached)" if report.cached else "", style="dim")
     console.print(line, soft_wrap=True)
     if report.error is not None:
         return
