@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-import verifier.evidence
+import verifier.challenge
+import verifier.crosscheck
 from verifier.challenge import Result
 from verifier.cli import main
 from verifier.crosscheck import Answer, Check, check
@@ -63,7 +64,7 @@ def answering(subject: str, answer: Answer) -> Any:
 @pytest.mark.parametrize(("answer", "word"), [("sat", "cvc5 says sat"), ("unknown", "cvc5 does not know")])
 def test_other_answer_takes_the_proof_away(monkeypatch: pytest.MonkeyPatch, answer: Answer, word: str) -> None:
     """A solver that disagrees, or has no answer, makes that clause unknown and the run inconclusive."""
-    monkeypatch.setattr(verifier.evidence, "check", answering("rip", answer))
+    monkeypatch.setattr(verifier.crosscheck, "check", answering("rip", answer))
     report = verify(PROVED, Options(cross_check=("cvc5",)))
     check_report(report)
     assert (report.verdict, exit_code(report)) == ("inconclusive", 3)
@@ -78,7 +79,7 @@ def test_everything_rests_on_some_obligations(monkeypatch: pytest.MonkeyPatch, s
     """Where a solver does not confirm that the paths cover everything, or that the exit is reached,
     nothing is proved.
     """
-    monkeypatch.setattr(verifier.evidence, "check", answering(subject, "unknown"))
+    monkeypatch.setattr(verifier.crosscheck, "check", answering(subject, "unknown"))
     report = verify(PROVED, Options(cross_check=("cvc5",)))
     check_report(report)
     assert report.verdict == "inconclusive"
@@ -87,7 +88,7 @@ def test_everything_rests_on_some_obligations(monkeypatch: pytest.MonkeyPatch, s
 
 def test_violation_stands_by_its_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that was executed is a violation, also if another solver gives up on it; that is said."""
-    monkeypatch.setattr(verifier.evidence, "check", answering("tf", "unknown"))
+    monkeypatch.setattr(verifier.crosscheck, "check", answering("tf", "unknown"))
     report = verify(VIOLATED, Options(cross_check=("cvc5",)))
     check_report(report)
     assert report.verdict == "violated"
@@ -124,7 +125,7 @@ def test_wrong_proof_is_found(monkeypatch: pytest.MonkeyPatch, evidence: Options
 def test_search_that_reaches_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search of which no machine came to the exit is not counted as support."""
     nothing = Result(5, 0, 0, 0, (("lost", 5),), (), ("rip",), (), ())
-    monkeypatch.setattr(verifier.evidence, "challenge", lambda *_, **__: nothing)
+    monkeypatch.setattr(verifier.challenge, "challenge", lambda *_, **__: nothing)
     report = verify(PROVED, Options(challenge=5))
     assert "none came to the exit, so that nothing was tried" in render("text", [report], PLAIN)
 

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from verifier.certificate.files import certify
-from verifier.certificate.files import write as write_certificates
-from verifier.challenge import Divergence, Result, challenge, seeds_of
-from verifier.clauses import Clause
-from verifier.counterexample import Setting
-from verifier.crosscheck import Check, Limits, check, parse_solvers, require
-from verifier.lift.explore import Leaf
 from verifier.model import (
     Certificates,
     Config,
     CrossCheck,
+    Defect,
     Disagreement,
     Input,
     Location,
@@ -28,22 +23,20 @@ from verifier.model import (
     Search,
     SiteResult,
 )
-from verifier.obligation_files import assumption_notes, write
-from verifier.obligation_text import (
-    Obligation,
-    Recorder,
-    Subject,
-    cover_obligation,
-    refuted_obligations,
-    site_obligations,
-)
 from verifier.options import Options
 from verifier.progress import Progress
-from verifier.prove import Path, SiteAnswers
-from verifier.replay import replay
-from verifier.rerun import emulated_end
-from verifier.sites import Entrance
-from verifier.solver import Solver
+
+# What makes evidence is imported where it is asked for: most runs ask for none, and each import costs all of them.
+if TYPE_CHECKING:
+    from verifier.challenge import Divergence, Result
+    from verifier.clauses import Clause
+    from verifier.counterexample import Setting
+    from verifier.crosscheck import Check
+    from verifier.lift.explore import Leaf
+    from verifier.obligation_text import Obligation, Subject
+    from verifier.prove import Path, SiteAnswers
+    from verifier.sites import Entrance
+    from verifier.solver import Solver
 
 _SEED = 1
 """The search is the same in every run."""
@@ -70,6 +63,8 @@ NOTHING = Wanted()
 def wanted(path: str, sha256: str, chosen: Options) -> Wanted:
     """What the options ask for. Raises UserError for a solver that is not known or not installed (exit code 2)."""
     if chosen.cross_check:
+        from verifier.crosscheck import parse_solvers, require
+
         require(parse_solvers(",".join(chosen.cross_check)))
     texts = bool(chosen.cross_check or chosen.emit_smt2 or chosen.certificate)
     return Wanted(path, sha256, chosen.profile or "", chosen.challenge, texts, chosen.listing)
@@ -90,7 +85,11 @@ class Gathered:
 
 def watched(want: Wanted, solver: Solver) -> Solver:
     """The solver for an exploration, of which the refuted queries become obligations."""
-    return Recorder(solver) if want.obligations else solver
+    if not want.obligations:
+        return solver
+    from verifier.obligation_text import Recorder
+
+    return Recorder(solver)
 
 
 def of_entry(
@@ -102,8 +101,12 @@ def of_entry(
     solver: Solver,
 ) -> Iterable[Obligation]:
     """The obligations of an exploration: that its paths cover everything, if they do, and what cut them short."""
-    if not isinstance(solver, Recorder):
+    if not want.obligations:
         return
+    from verifier.obligation_text import Recorder, cover_obligation, refuted_obligations
+
+    if not isinstance(solver, Recorder):
+        raise Defect("obligations need a solver that records")
     about = _about(want, setting, start)
     if not {reason.code for reason in problems} & {"cover-gap", "solver-unknown"}:
         yield cover_obligation(about, setting.entry, leaves)
@@ -121,11 +124,15 @@ def of_site(
 ) -> Iterable[Obligation]:
     """The obligations of an exit."""
     if want.obligations:
+        from verifier.obligation_text import site_obligations
+
         about = _about(want, setting, start)
         yield from site_obligations(about, paths, setting.entry, clauses, configs, answers)
 
 
 def _about(want: Wanted, setting: Setting, start: Entrance) -> Subject:
+    from verifier.obligation_text import Subject
+
     return Subject(want.path, want.sha256, start.name, start.address, setting.contract.name, want.profile)
 
 
@@ -139,6 +146,8 @@ def searched(
             proved.setdefault(config, set()).add(clause.id)
     if want.challenge is None or not proved:
         return
+    from verifier.challenge import challenge, seeds_of
+
     claimed = {config: frozenset(names) for config, names in proved.items()}
     seeds = seeds_of(setting, answers.reached, paths)
     found = challenge(
@@ -170,6 +179,9 @@ def _search(site: SiteResult, found: Result) -> Search:
 
 
 def _divergence(where: Location, one: Divergence) -> Disagreement:
+    from verifier.replay import replay
+    from verifier.rerun import emulated_end
+
     names = (f"[{address:#x}]" for address, _ in one.request.read_back)
     end = emulated_end(replay(one.image, one.request), names)
     problem = f"{one.clause} was proved, and is false for a machine that the emulator ran ({one.note})"
@@ -195,6 +207,8 @@ def cross_checked(
     """Ask the solvers every obligation."""
     if not solvers:
         return Asked()
+    from verifier.crosscheck import Limits, check, parse_solvers
+
     names = parse_solvers(",".join(solvers))
     answers = check(
         obligations,
@@ -234,6 +248,8 @@ def doubted(site: SiteResult, doubts: frozenset[tuple[int | None, str]]) -> Site
 def written(obligations: Sequence[Obligation], directory: str | None, notes: Iterable[tuple[str, str, str]]) -> None:
     """Write the obligations, if that was asked for. Raises UserError("emit-smt2", exit code 2)."""
     if directory is not None:
+        from verifier.obligation_files import assumption_notes, write
+
         lines = assumption_notes(notes)
         write(obligations, directory, {one.about.path: lines for one in obligations})
 
@@ -247,6 +263,9 @@ def certified(
     """
     if directory is None:
         return None
+    from verifier.certificate.files import certify
+    from verifier.certificate.files import write as write_certificates
+
     found = certify(
         obligations,
         deadline=deadline,
