@@ -13,7 +13,7 @@ from verifier.report.grouping import STATUS_ORDER
 from verifier.report.html import clauses, code_sections, example, rest
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, clause_ids, examples, page
-from verifier.report.html.parts import badge, code, heading, pairs, section
+from verifier.report.html.parts import badge, code, fold, heading, pairs, section
 from verifier.report.words import counted
 
 Part = tuple[str, str, Content]
@@ -120,12 +120,7 @@ def _tally(report: FileReport) -> Content:
 def headed(report: FileReport, prefix: str, level: int, made: Article) -> Element:
     """An input among several: its name as the heading, its verdict, its sections."""
     title = heading(level, code(report.input.path), id_=f"{prefix}-t")
-    return el(
-        "article",
-        title,
-        verdict(report, prefix),
-        made.content,
-        id=prefix,
-        aria_labelledby=f"{prefix}-t",
-        class_="input",
-    )
+    # Of many inputs a person reads those that are not proved.
+    content = fold("The whole report of this input", made.content) if report.verdict == "proved" else made.content
+    parts = (title, verdict(report, prefix), content)
+    return el("article", parts, id=prefix, class_="input", aria_labelledby=f"{prefix}-t")
