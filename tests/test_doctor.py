@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from verifier import assemble, contract, doctor
+from verifier import assemble, cache, contract, doctor
 from verifier.cli import main
 from verifier.console import use_color
 from verifier.doctor import Finding, Surroundings, as_text, examine, exit_code, pins, why_color
@@ -154,6 +154,20 @@ def test_tested_versions_are_the_exact_pins() -> None:
 def test_every_engine_has_a_tested_version() -> None:
     """Each package that a verdict rests on, and each further solver, is pinned to one version."""
     assert {*doctor.ENGINES, *doctor.OPTIONAL} <= set(doctor._pinned())
+
+
+def test_cache_is_named(quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The cache's place and size; off where a variable says so; a file that is none of ours is a warning."""
+    monkeypatch.setattr(cache, "directory", lambda: tmp_path)
+    assert look(tmp_path)["cache"].text == f"0 results, 0 KiB, in {tmp_path / cache.FILE}"
+    assert not (tmp_path / cache.FILE).exists()
+    for variable in (cache.OFF, "CI"):
+        found = {one.name: one for one in examine(Surroundings(io.StringIO(), {variable: "1"}, tmp_path))}
+        assert found["cache"].state == "note"
+        assert found["cache"].text.startswith("off: ")
+    (tmp_path / cache.FILE).write_text("not a database, but text of some length " * 50)
+    assert look(tmp_path)["cache"].state == "warning"
+    assert look(tmp_path)["cache"].hint == f"remove {tmp_path / cache.FILE}"
 
 
 def test_configuration_is_named(quick: None, tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"confine", "globs", "reads", "recording", "terms"}),
+    frozenset({"confine", "globs", "parallel", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "debuginfo", "errors", "reasons", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
-    frozenset({"attest", "baseline", "boundaries", "codec", "exitcheck", "scan", "settings"}),
+    frozenset({"attest", "baseline", "boundaries", "codec", "exitcheck", "scan", "settings", "shards"}),
     frozenset(
         {
             "configvalues",
@@ -68,13 +68,12 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"judge"}),
     frozenset({"pipeline"}),
     frozenset({"console"}),
-    frozenset({"initialise"}),
+    frozenset({"cache", "conclude", "initialise", "outputs"}),
     frozenset({"doctor", "parsers", "watch"}),
     frozenset({"completion", "manual"}),
     frozenset({"commands"}),
-    frozenset({"cache"}),
     frozenset({"remembered"}),
-    frozenset({"outputs", "session"}),
+    frozenset({"session"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -94,6 +93,8 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "cvc5": frozenset({"crosscheck"}),
     "bitwuzla": frozenset({"crosscheck"}),
     "subprocess": frozenset({"assemble"}),
+    "multiprocessing": frozenset({"parallel"}),
+    "concurrent": frozenset(),
     "pty": frozenset(),
     "ctypes": frozenset({"confine"}),
     "pickle": frozenset(),

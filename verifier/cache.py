@@ -172,6 +172,20 @@ def remember(name: str, report: FileReport, file: Path | None = None) -> str:
     return ""
 
 
+def state(file: Path | None = None) -> tuple[int, int, str]:
+    """How many results are kept, their bytes, and "" or why the file is of no use. Makes no file."""
+    file = file or directory() / FILE
+    trouble = _trouble(file)
+    if trouble is not None or not file.exists():
+        return 0, 0, trouble or ""
+    try:
+        with closing(_opened(file)) as store:
+            count, size = store.execute("SELECT count(*), coalesce(sum(size), 0) FROM results").fetchone()
+    except (sqlite3.Error, OSError, _Foreign) as error:
+        return 0, 0, "" if _busy(error) else f"{file.name}: {error}"
+    return int(count), int(size), ""
+
+
 class _Foreign(Exception):
     """The file is not one of ours."""
 

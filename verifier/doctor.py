@@ -86,7 +86,7 @@ def examine(around: Surroundings) -> tuple[Finding, ...]:
         ("packages", lambda: _packages("packages", HELPERS)),
         ("cross-check", lambda: _packages("cross-check", OPTIONAL, optional=True)),
         ("this place", lambda: [_configuration(around.directory)]),
-        ("this place", lambda: [_cache()]),
+        ("this place", lambda: [_cache(around.environment)]),
         ("this place", lambda: [_terminal(around)]),
         ("self-test", lambda: self_test(found)),
     )
@@ -284,8 +284,16 @@ def _configuration(directory: Path) -> Finding:
     return Finding("this place", "configuration", "ok", f"{shown}, {counted(targets, 'target')}")
 
 
-def _cache() -> Finding:
-    return Finding("this place", "cache", "note", "none: every run starts from the files")
+def _cache(environment: Mapping[str, str]) -> Finding:
+    from verifier import cache
+
+    file = cache.directory() / cache.FILE
+    if not cache.wanted(environment, None):
+        return Finding("this place", "cache", "note", f"off: {cache.OFF} or CI is set")
+    count, size, trouble = cache.state(file)
+    if trouble:
+        return Finding("this place", "cache", "warning", trouble, f"remove {file}")
+    return Finding("this place", "cache", "ok", f"{counted(count, 'result')}, {(size + 1023) >> 10} KiB, in {file}")
 
 
 def _terminal(around: Surroundings) -> Finding:

@@ -62,6 +62,8 @@ def measure(path: Path, saves: int) -> tuple[float, list[float], list[int]]:
 
 
 if __name__ == "__main__":
+    # Every save is another input, so nothing could be remembered; but the user's cache is left alone.
+    os.environ["VERIFY_EXIT_NO_CACHE"] = "1"
     parser = argparse.ArgumentParser()
     parser.add_argument("file", nargs="?", type=Path, default=ROOT / "samples" / "linux-2015-opportunistic.S")
     parser.add_argument("--saves", type=int, default=20)
@@ -73,6 +75,8 @@ if __name__ == "__main__":
         result, sys.stdout, sys.stderr = sys.stdout, nowhere, nowhere
         first, later, used = measure(copied, parsed.saves)
         sys.stdout, sys.stderr = result, sys.__stderr__
+    if not later:
+        sys.exit(f"{parsed.file}: no verdict")
     print(f"first run, with imports: {first:.2f} s")
     spread = f"{min(later):.2f} to {max(later):.2f} s, median {statistics.median(later):.2f} s"
     print(f"save to verdict, {len(later)} saves: {spread}")
