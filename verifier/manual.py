@@ -35,7 +35,9 @@ ENVIRONMENT: Mapping[str, str] = {
     "FORCE_COLOR": "If it is set and not empty, output is coloured also where it goes to no terminal. NO_COLOR wins.",
     "COLUMNS": "The width of text, instead of that of the terminal.",
     "TERM": "dumb means: no colour, no progress line, and --watch does not clear the screen.",
-    "CI": "If it is set and not empty, there is no progress line.",
+    "CI": "If it is set and not empty, there is no progress line, and no result is remembered.",
+    "VERIFY_EXIT_NO_CACHE": "If it is set and not empty, no result is remembered.",
+    "XDG_CACHE_HOME": "Where results are remembered, instead of ~/.cache.",
     "PATH": "Where the assembler and the preprocessor are looked for.",
     "GITHUB_STEP_SUMMARY": "Where --format github adds the summary of the step.",
     "VERIFY_EXIT_TRACEBACK": "If it is set and not empty, an internal error shows its traceback.",
@@ -46,6 +48,7 @@ FILES: Mapping[str, str] = {
     "verify-exit.toml": "The configuration: in the current directory or above, up to the repository's root. Without "
     "it, the table [tool.verify-exit] of pyproject.toml.",
     "verify-exit.waivers.toml": "Violations that somebody answers for, each until a day.",
+    "~/.cache/verify-exit/results.sqlite": "Results of earlier runs. It may be removed at any time.",
     "compile_commands.json, .NAME.o.cmd": "How a source is built, for -p.",
 }
 """File → what it is for."""
