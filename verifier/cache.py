@@ -112,10 +112,11 @@ def own_code() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look-up gave; ``note`` is "" or why the file is of no use."""
+    """What a look-up gave; ``note`` is "" or what is wrong, and ``usable`` whether the file is of use all the same."""
 
     report: FileReport | None = None
     note: str = ""
+    usable: bool = True
 
 
 def look_up(name: str, found: Opened, file: Path | None = None) -> Found:
@@ -123,12 +124,12 @@ def look_up(name: str, found: Opened, file: Path | None = None) -> Found:
     file = file or directory() / FILE
     trouble = _trouble(file)
     if trouble is not None:
-        return Found(note=trouble)
+        return Found(note=trouble, usable=False)
     try:
         with closing(_opened(file)) as store:
             row = store.execute("SELECT digest, report FROM results WHERE key = ?", (name,)).fetchone()
     except (sqlite3.Error, OSError, _Foreign) as error:
-        return Found() if _busy(error) else Found(note=f"{file.name}: {error}; remove it")
+        return Found() if _busy(error) else Found(note=f"{file.name}: {error}; remove it", usable=False)
     if row is None:
         return Found()
     digest, text = row
@@ -142,7 +143,7 @@ def look_up(name: str, found: Opened, file: Path | None = None) -> Found:
         if report.tool != tool():
             raise Malformed("it is of another version")
     except ValueError as error:
-        return Found(note=f"{file.name}: a result cannot be used: {error}")
+        return Found(note=f"{file.name}: a result cannot be used: {error}; it is made anew")
     return Found(replace(report, cached=True, timings=()))
 
 

@@ -34,7 +34,7 @@ def verify(path: Path, options: Options, progress: Progress = SILENT) -> FileRep
     with recorded() as later:
         report = analysed(found, progress)
     # A line marker can name a file that nothing included: what is quoted from it is not in the key.
-    if not known.note and later.keys() <= read.keys():
+    if known.usable and later.keys() <= read.keys():
         note = cache.remember(name, report)
         if note:
             say(f"cache: {note}")
