@@ -30,7 +30,7 @@ from verifier.reads import note
 from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, worst_code
 from verifier.session import TRACEBACK, Work, internal, numbered, usable, verified
 from verifier.settings import RunSettings, run_over
-from verifier.shards import in_shard, shard_of, told
+from verifier.shards import announced, in_shard, shard_of
 from verifier.targets import Job, expand, for_path, key_of, merge
 
 __all__ = ["TRACEBACK", "main"]
@@ -189,9 +189,8 @@ def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
         raise UserError("usage", "--baseline is for --gate new-only", USAGE)
     waivers = settings.waivers or _found_waivers(parsed, config)
     baseline = Path(settings.baseline) if settings.baseline is not None and settings.gate == "new-only" else None
-    return Request(
-        works, outputs, settings.gate, baseline, None if waivers is None else Path(waivers), bool(settings.strict)
-    )
+    rules = Rules(settings.gate, baseline, None if waivers is None else Path(waivers), bool(settings.strict))
+    return Request(works, outputs, rules, parsed.jobs or usable(), parsed.shard)
 
 
 def _found_waivers(parsed: argparse.Namespace, config: Config | None) -> str | None:
@@ -207,10 +206,10 @@ def _run(request: Request, quiet: bool) -> Run:
     works = numbered(request.works)
     if request.shard is None:
         return conclude(verified(works, quiet, request.jobs), having)
-    shard = shard_of(request.shard, works)
-    chosen = in_shard(works, shard)
-    say(told(shard, len(chosen)))
-    return conclude(verified(chosen, quiet, request.jobs), having, shard)
+    shard = shard_of(request.shard, [(work.path, work.key, work.options) for work in works])
+    mine = in_shard(works, shard)
+    say(announced(shard, len(mine)))
+    return conclude(verified(mine, quiet, request.jobs), having, shard)
 
 
 def _root() -> Path:

@@ -93,6 +93,26 @@ def wanted(stream: IO[str], environment: Mapping[str, str], quiet: bool) -> bool
     return not quiet and not environment.get("CI") and environment.get("TERM", "dumb") != "dumb" and stream.isatty()
 
 
+def line_on(
+    stream: IO[str],
+    title: str,
+    environment: Mapping[str, str],
+    quiet: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> Line | None:
+    """A line of ``stream`` for whoever ticks it; None if that is not ``wanted``."""
+    if not wanted(stream, environment, quiet):
+        return None
+
+    def write(text: str) -> None:
+        # A terminal that is gone costs no result.
+        with suppress(OSError, ValueError):
+            stream.write(text)
+            stream.flush()
+
+    return Line(title, write, lambda: _columns(stream), clock)
+
+
 @contextmanager
 def shown(
     title: str,
@@ -102,17 +122,10 @@ def shown(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Progress]:
     """Show what the block does on ``stream`` if that is ``wanted``; nothing of it is left at the end."""
-    if not wanted(stream, environment, quiet):
+    line = line_on(stream, title, environment, quiet, clock)
+    if line is None:
         yield SILENT
         return
-
-    def write(text: str) -> None:
-        # A terminal that is gone costs no result.
-        with suppress(OSError, ValueError):
-            stream.write(text)
-            stream.flush()
-
-    line = Line(title, write, lambda: _columns(stream), clock)
     stop = Event()
 
     def ticks() -> None:
