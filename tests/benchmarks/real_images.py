@@ -4,13 +4,13 @@
     python tests/benchmarks/real_images.py DIRECTORY
 
 DIRECTORY is what ``tests/real/fetch.py`` filled. Prints, for each image, what verify-exit proved of it, in how
-long and in how much memory; then the same for what one would first write with angr's public interface: angr's own
-loader, a blank state with a symbolic frame, a SimulationManager that explores to SYSRET, and eight questions there.
-The two halves do not prove the same. The stock one looks at the image as it is in the file, which is one of the
-forms that run; at one vendor and one paging mode; from an entry and to an exit that verify-exit found for it, behind
-the calls that say nothing; and believes angr's semantics, for which SWAPGS and a write of CR3 do nothing. verify-exit
-answers every clause for all forms and four CPU configurations, and its time includes finding the exits, their entries
-and a replayed witness.
+long and in how much memory; then the same for stock_angr.py on the unpacked image. The two halves do not prove the
+same: the stock one starts at an entry and goes to an exit that verify-exit found for it, behind the calls that say
+nothing, and looks at one form of the code. The time of verify-exit includes finding the exits, their entries and a
+replayed witness.
+
+``--unpack IMAGE FILE`` writes the ELF file inside an image, ``--ends FILE REPORT.json`` prints as JSON where the stock
+script starts and what it looks for.
 
 Wall time and peak memory of each process, with imports. Compare them on one machine without other load.
 """
@@ -19,60 +19,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "real"))
-
-FRAME = {"r11": 0x30, "rcx": 0x58, "rip": 0x80, "cs": 0x88, "rflags": 0x90, "rsp": 0x98, "ss": 0xA0}
-"""Offsets in the saved frame of the words that the questions need (contract linux)."""
-
-
-def stock(path: str, entry: int, found: int, limit: float) -> None:
-    """Print as JSON what the stock script finds out about the ELF file at ``path``, from ``entry`` to ``found``."""
-    import angr
-    import claripy
-    from stock_angr import conditions
-
-    logging.disable(logging.CRITICAL)
-    began = time.monotonic()
-    project = angr.Project(path, auto_load_libs=False)
-    loaded = time.monotonic()
-    state = project.factory.blank_state(
-        addr=entry,
-        add_options={
-            angr.options.SYMBOL_FILL_UNCONSTRAINED_MEMORY,
-            angr.options.SYMBOL_FILL_UNCONSTRAINED_REGISTERS,
-        },
-    )
-    frame = {name: claripy.BVS(f"frame_{name}", 64) for name in FRAME}
-    for name, offset in FRAME.items():
-        state.memory.store(state.regs.rsp + offset, frame[name], endness="Iend_LE")
-    manager = project.factory.simulation_manager(state)
-    manager.explore(find=found, num_find=1 << 20, until=lambda _: time.monotonic() - began > limit)
-    answers: dict[str, bool] = {}
-    for reached in manager.found:
-        for name, holds in conditions(reached, frame).items():
-            met = not reached.solver.satisfiable(extra_constraints=[claripy.Not(holds)])
-            answers[name] = answers.get(name, True) and met
-    print(
-        json.dumps(
-            {
-                "load": loaded - began,
-                "seconds": time.monotonic() - began,
-                "found": len(manager.found),
-                "answers": answers,
-                "left": {name: len(states) for name, states in manager.stashes.items() if states and name != "found"},
-                "errors": sorted({str(each.error)[:60] for each in manager.errored}),
-            }
-        )
-    )
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "real")]
 
 
 def behind_calls(code: bytes, site: dict[str, Any]) -> int:
@@ -93,6 +47,12 @@ def behind_calls(code: bytes, site: dict[str, Any]) -> int:
                 pass
         address = decoded.next
     return begin
+
+
+def ends(code: bytes, report: dict[str, Any]) -> tuple[str, str]:
+    """Where the stock script starts and what it looks for: the first SYSRETQ of a report on this ELF file."""
+    site = next(site for site in report["sites"] if site["kind"] == "sysretq")
+    return hex(behind_calls(code, site)), site["address"]
 
 
 def main() -> None:
@@ -117,13 +77,14 @@ def main() -> None:
         )
         if told:
             continue
-        site = next(site for site in run.sites if site["kind"] == "sysretq")
         code = unpack(image.path.read_bytes(), str(image.path)).data
         with tempfile.NamedTemporaryFile(suffix=".elf") as elf:
             elf.write(code)
             elf.flush()
-            ends = hex(behind_calls(code, site)), site["address"], str(arguments.limit)
-            command = (sys.executable, str(Path(__file__).resolve()), "--stock", elf.name, *ends)
+            entry, at = ends(code, run.report)
+            script = str(Path(__file__).resolve().with_name("stock_angr.py"))
+            limit = str(arguments.limit)
+            command = (sys.executable, script, elf.name, "--entry", entry, "--exit", at, "--limit", limit)
             with tempfile.NamedTemporaryFile("r") as output:
                 status, seconds, mebibytes = measured(command, Path(output.name))
                 said = output.read().splitlines()
@@ -135,15 +96,19 @@ def told_by(result: dict[str, Any]) -> str:
     """What the stock script says, in a line."""
     if not result["found"]:
         return f"no state reaches SYSRET; left: {result['left']}, {len(result['errors'])} kinds of errors"
-    failed = [name for name, met in result["answers"].items() if not met]
     return (
-        f"{result['found']} states at SYSRET, {len(result['answers'])} questions, "
-        f"not met: {' '.join(failed) or 'none'}; left: {result['left']}; {result['load']:.1f} s of it for loading"
+        f"{result['found']} states at SYSRET, {result['asked']} questions, "
+        f"not met: {' '.join(result['not_met']) or 'none'}; left: {result['left']}"
     )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--stock"]:
-        stock(sys.argv[2], int(sys.argv[3], 0), int(sys.argv[4], 0), float(sys.argv[5]))
-    else:
-        main()
+    match sys.argv[1:]:
+        case ["--unpack", image, file]:
+            from verifier.unpack import unpack
+
+            Path(file).write_bytes(unpack(Path(image).read_bytes(), image).data)
+        case ["--ends", file, report]:
+            print(json.dumps(ends(Path(file).read_bytes(), json.loads(Path(report).read_text(encoding="utf-8")))))
+        case _:
+            main()
