@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From saving a file to its new verdict, as ``--watch`` does it.
 
-    python tests/benchmarks/watch.py [--saves N] [FILE]
+    python tests/benchmarks/watching.py [--saves N] [FILE]
 
 Copies FILE (default: the 2015 sample) and what is next to it to a temporary
 directory, watches it, and saves it N times, each time with one more comment
