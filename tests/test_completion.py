@@ -180,7 +180,15 @@ def test_every_id_of_explain_is_offered(script: Path, place: Path) -> None:
     """Clauses, reasons, errors and formats: what explain takes is offered behind it."""
     ids = offered(script, place, "explain", "")
     clauses = {clause.id for clause in CLAUSES}
-    assert {*clauses, *(one.code for one in (*REASONS, *ERRORS)), *FORMATS, "gpr.rax", "entry-cpl0", "130"} <= ids
+    assert {
+        *clauses,
+        *(one.code for one in REASONS),
+        *(one.code for one in ERRORS),
+        *FORMATS,
+        "gpr.rax",
+        "entry-cpl0",
+        "130",
+    } <= ids
 
 
 def test_quotes_in_help_stay_inside_their_word() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def test_missing_assembler_is_exit_code_4(
 
 def test_broken_package_is_a_line(quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A package that is missing, one that fails to import, one of another version: each is a finding of its own."""
-    version, load = metadata.version, doctor.import_module
+    version, load = metadata.version, importlib.import_module
 
     def installed(name: str) -> str:
         if name == "capstone":
@@ -93,7 +94,7 @@ def test_broken_package_is_a_line(quick: None, monkeypatch: pytest.MonkeyPatch, 
             raise OSError("libpyvex.so: cannot open shared object file")
         return load(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", installed)
+    monkeypatch.setattr(metadata, "version", installed)
     monkeypatch.setattr(doctor, "import_module", imported)
     found = look(tmp_path)
     assert (found["capstone"].state, found["capstone"].text) == ("failed", "not installed")
@@ -114,7 +115,7 @@ def test_missing_solver_is_only_noted(quick: None, monkeypatch: pytest.MonkeyPat
             raise metadata.PackageNotFoundError(name)
         return version(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", installed)
+    monkeypatch.setattr(metadata, "version", installed)
     found = look(tmp_path)
     assert {found[name].state for name in doctor.OPTIONAL} == {"note"}
     assert exit_code(tuple(found.values())) == 0

@@ -51,7 +51,7 @@ def codes_of(path: Path) -> Iterator[str]:
             elif isinstance(given, ast.Name) and given.id in constants:
                 yield constants[given.id]
         if name in ("wrong", "wrong_type") and node.args and isinstance(node.args[0], ast.Constant):
-            yield f"config-{node.args[0].value}" if name == "wrong" else "config-bad-type"
+            yield f"config-{node.args[0].value!s}" if name == "wrong" else "config-bad-type"
         # verifier.boundedfile takes two: for a file that is missing, and for one that is not well-formed.
         if name == "read" and len(node.args) == 5:
             for given in node.args[3:]:
