@@ -4,23 +4,60 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pdftext
 import pytest
 from axe_core_python.base import AXE_SCRIPT
-from chromium import Browser, Scheme
+from chromium import Browser, Scheme, browser
 from hostile_names import NAMES
-from html_samples import EVERYTHING, renamed_run
+from html_samples import EVERYTHING, RUNS, renamed_run
 
 from verifier.model import Run
+from verifier.options import Options
+from verifier.pipeline import verify
+from verifier.report import Style, render
 
 NAMED = ("2015", "listed", "disagreeing", "proved", "inconclusive", "failed", "several", "none")
 WIDTHS = (360, 600, 768, 1024, 1280, 1920)
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "linux-2015-opportunistic.S"
 Shown = Callable[[Run], Path]
+
+
+@pytest.fixture(scope="session")
+def _browser() -> Iterator[Browser]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def chromium(_browser: Browser) -> Browser:
+    """The browser, as if it had just been started."""
+    _browser.scripting(True)
+    _browser.media("light")
+    _browser.width(1280)
+    return _browser
+
+
+@pytest.fixture(scope="session")
+def runs() -> dict[str, Run]:
+    """The runs made by hand, and the sample with the oldest known bug, verified for this test."""
+    return RUNS | {"2015": Run((verify(SAMPLE, Options(listing=True)),))}
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Shown:
+    """Writes the page of a run and says where."""
+
+    def write(run: Run) -> Path:
+        path = tmp_path / "report.html"
+        path.write_text(render("html", run, Style()), encoding="utf-8")
+        return path
+
+    return write
 
 
 @pytest.mark.parametrize("name", NAMED)
