@@ -40,7 +40,7 @@ def recorded() -> Iterator[dict[str, Stamp]]:
 
 
 def note(name: str | os.PathLike[str], directory: str | None = None) -> None:
-    """The run depends on the file ``name``, also if it is not there; ``directory`` (default: the current) is where from."""
+    """The run depends on the file ``name``, also if it is not there; it is named from ``directory`` (default: here)."""
     seen = _seen.get()
     if seen is None or len(seen) >= MOST:
         return
