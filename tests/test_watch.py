@@ -190,6 +190,14 @@ def test_a_save_of_an_included_file_during_the_first_run_is_not_lost(entry: Path
     assert runs.seen[1:] == [("one", "saved meanwhile")]
 
 
+def test_a_file_that_would_count_is_watched(entry: Path) -> None:
+    """A file that the run looked for, and that appears, starts a run: a configuration that is written, for example."""
+    absent = entry.with_name("verify-exit.toml")
+    runs = Runs([entry, absent])
+    watch.watch(runs, [str(entry)], times=Day(saved(absent, "now")).time())
+    assert runs.seen == [("one", None), ("one", "now")]
+
+
 def test_a_failed_run_waits_for_missing_files(entry: Path, tmp_path: Path) -> None:
     """After an input error a file that appears beside the input starts a run: it may be what was missing."""
     runs = Runs([entry], 4, 0)
@@ -270,7 +278,9 @@ def test_interrupted_run_ends_with_130(entry: Path) -> None:
 
 def test_line_says_what_is_watched(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Below each result is one line on stderr: how many files, how to end, how long the run took, and when."""
-    runs = Runs([entry, entry.with_name("exit.h")])
+    header, absent = entry.with_name("exit.h"), entry.with_name("verify-exit.toml")
+    header.write_text("one")
+    runs = Runs([entry, header, absent])
     day = Day()
 
     def longer() -> int:

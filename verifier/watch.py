@@ -85,7 +85,8 @@ def watch(
                 return INTERRUPTED
             # What an earlier run read stays: a run that fails does not come to all of its files.
             known = {**seen, **before}
-            files = counted(len(known), "file")
+            # Places where a file would count, such as a configuration, are looked at, but they are no files.
+            files = counted(sum(what is not None or name in named for name, what in known.items()), "file")
             places = dict.fromkeys(map(os.path.dirname, named))
             missing = {place: stamp(place) for place in places} if status in (USAGE, INPUT) else {}
             if not known and not missing:
