@@ -22,6 +22,7 @@ _FILES: Mapping[str, tuple[str, ...]] = {
     "PATH": INPUTS,
     "FILE": ("*",),
     "FILE.py": ("*.py",),
+    "PART": ("*.json",),
     "REPORT": ("*.json",),
     "REPORT.json": ("*.json",),
     "BUILD": ("*.json",),
