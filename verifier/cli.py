@@ -15,28 +15,33 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import FrameType
 
 from verifier.commands import COMMANDS
-from verifier.conclude import Rules, conclude, failed, interrupted, ready, status
-from verifier.config import Config, find, load
+from verifier.conclude import Rules, conclude, ready
+from verifier.config import Config
 from verifier.console import flushed, log, say, write_out
 from verifier.model import Run, UserError
 from verifier.options import Options, from_namespace
-from verifier.outputs import Outputs, chosen, deliver, guessed
+from verifier.outputs import Outputs, guessed
 from verifier.parsers import build_parser
-from verifier.reads import note
-from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE, worst_code
+from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE
+from verifier.request import (
+    configuration,
+    finish,
+    found_waivers,
+    outputs_of,
+    project_root,
+    report_error,
+    rules_of,
+    settings_of,
+    told,
+)
 from verifier.session import TRACEBACK, Work, internal, numbered, usable, verified
-from verifier.settings import RunSettings, run_over
 from verifier.shards import announced, in_shard, shard_of
 from verifier.targets import Job, expand, for_path, key_of, merge
 
 __all__ = ["TRACEBACK", "main"]
-
-WAIVERS = "verify-exit.waivers.toml"
-"""Read if it stands next to the configuration file or, without one, in the project's root."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,7 +103,7 @@ def _main(words: list[str]) -> int:
         outputs = guessed(words)
         if outputs is None:
             raise
-        return _report_error(error, outputs)
+        return report_error(error, outputs)
     if parsed.watch:
         from verifier.watch import cleaner, watch
 
@@ -120,16 +125,16 @@ class Request:
 def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """One run, from reading the configuration to writing the results."""
     # Until the configuration is known, what the command line asks for is written.
-    outputs = _outputs(parsed, parsed.format, parsed.paths)
+    outputs = outputs_of(parsed, parsed.format, parsed.paths)
     try:
-        config = _config(parsed)
+        config = configuration(parsed)
         if parsed.show_config:
             from verifier.showconfig import show
 
-            text = show(config, from_namespace(parsed), _told(parsed), parsed.paths, _found_waivers(parsed, config))
+            text = show(config, from_namespace(parsed), told(parsed), parsed.paths, found_waivers(parsed, config))
             return write_out(text)
         if config is not None:
-            outputs = _outputs(parsed, parsed.format or config.run.formats or (), parsed.paths)
+            outputs = outputs_of(parsed, parsed.format or config.run.formats or (), parsed.paths)
         if not parsed.paths and config is None:
             log(parser.format_usage())
             raise UserError(
@@ -139,65 +144,23 @@ def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         outputs = request.outputs
         run = _run(request, parsed.quiet)
     except UserError as error:
-        return _report_error(error, outputs)
-    code = worst_code([status(run, request.rules), deliver(run, outputs, os.environ)])
-    return INTERRUPTED if interrupted(run.reports) else code
-
-
-def _report_error(error: UserError, outputs: Outputs) -> int:
-    """An error of the call itself, in every format that was asked for."""
-    say(f"error[{error.code}]: {error.message}")
-    if not outputs.told:
-        outputs = replace(outputs, chosen=tuple(one for one in outputs.chosen if one.file is not None))
-    outputs = replace(outputs, replay_script=None, attestation=None)
-    return worst_code([error.exit_code, deliver(failed(error), outputs, os.environ)])
-
-
-def _outputs(parsed: argparse.Namespace, formats: Sequence[str], inputs: Sequence[str]) -> Outputs:
-    return chosen(formats, inputs, parsed.emit_replay, parsed.attest, parsed.color, parsed.verbose, parsed.quiet)
-
-
-def _config(parsed: argparse.Namespace) -> Config | None:
-    """The configuration that was named, else the one that is found. Raises UserError."""
-    if parsed.no_config:
-        return None
-    file = Path(parsed.config) if parsed.config is not None else find(Path.cwd())
-    return None if file is None else load(file)
-
-
-def _told(parsed: argparse.Namespace) -> RunSettings:
-    """What the command line says of the run as a whole."""
-    return RunSettings(
-        tuple(parsed.format) or None, parsed.gate, parsed.baseline, parsed.waivers, parsed.strict or None
-    )
+        return report_error(error, outputs)
+    return finish(run, outputs, request.rules)
 
 
 def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
     """The call with what the configuration adds. Raises UserError."""
     from verifier.cache import wanted
 
-    settings = _told(parsed)
+    settings = settings_of(parsed, config)
     if config is not None:
-        settings = run_over(settings, config.run)
         jobs = tuple(job for path in parsed.paths for job in for_path(config, path)) or expand(config)
     else:
-        jobs = tuple(Job(path, key_of(_root(), path), Options()) for path in parsed.paths)
-    outputs = _outputs(parsed, settings.formats or (), [job.path for job in jobs])
-    told = replace(from_namespace(parsed), listing=outputs.needs_listing, cache=wanted(os.environ, parsed.cache))
-    works = tuple(Work(job.path, job.key, merge(told, job.options)) for job in jobs)
-    if settings.gate != "new-only" and parsed.baseline is not None:
-        raise UserError("usage", "--baseline is for --gate new-only", USAGE)
-    waivers = settings.waivers or _found_waivers(parsed, config)
-    baseline = Path(settings.baseline) if settings.baseline is not None and settings.gate == "new-only" else None
-    rules = Rules(settings.gate, baseline, None if waivers is None else Path(waivers), bool(settings.strict))
-    return Request(works, outputs, rules, parsed.jobs or usable(), parsed.shard)
-
-
-def _found_waivers(parsed: argparse.Namespace, config: Config | None) -> str | None:
-    """The file of waivers that counts where none is named."""
-    file = (config.root if config is not None else _root()) / WAIVERS
-    note(file)
-    return os.path.relpath(file) if not parsed.no_config and file.exists() else None
+        jobs = tuple(Job(path, key_of(project_root(), path), Options()) for path in parsed.paths)
+    outputs = outputs_of(parsed, settings.formats or (), [job.path for job in jobs])
+    asked = replace(from_namespace(parsed), listing=outputs.needs_listing, cache=wanted(os.environ, parsed.cache))
+    works = tuple(Work(job.path, job.key, merge(asked, job.options)) for job in jobs)
+    return Request(works, outputs, rules_of(parsed, settings, config), parsed.jobs or usable(), parsed.shard)
 
 
 def _run(request: Request, quiet: bool) -> Run:
@@ -210,9 +173,3 @@ def _run(request: Request, quiet: bool) -> Run:
     mine = in_shard(works, shard)
     say(announced(shard, len(mine)))
     return conclude(verified(mine, quiet, request.jobs), having, shard)
-
-
-def _root() -> Path:
-    """The project's root: the directory of the repository that the current one is in, else the current one."""
-    here = Path(os.path.realpath(Path.cwd()))
-    return next((parent for parent in (here, *here.parents) if (parent / ".git").exists()), here)

@@ -21,6 +21,7 @@ from verifier.parsers import (
     doctor_parser,
     explain_parser,
     man_parser,
+    merge_parser,
     replay_parser,
 )
 from verifier.report import FORMATS
@@ -117,6 +118,13 @@ def manual() -> str:
     return page(build_parser(), {name: parser() for name, parser in SUBPARSERS.items()})
 
 
+def merge(words: Sequence[str]) -> int:
+    """``verify-exit merge``: the parts of a run with --shard as one run."""
+    from verifier.merge import merge as merged
+
+    return merged(merge_parser().parse_args(words))
+
+
 def _clause_table() -> tuple[Clause, ...]:
     from verifier.clauses import CLAUSES, IRET_CLAUSES
 
@@ -167,6 +175,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "explain": explain,
     "init": init,
     "man": man,
+    "merge": merge,
     "replay": replay,
 }
 """Name and function of each; the function takes the words behind the name and gives the exit status."""

@@ -53,6 +53,18 @@ ERRORS: tuple[ErrorCode, ...] = (
         (4,),
     ),
     ErrorCode(
+        "bad-part",
+        "the file is not a part of a run, or not a whole one",
+        "Give merge what --format parts=FILE wrote, unchanged, with the same version of verify-exit.",
+        (4,),
+    ),
+    ErrorCode(
+        "parts-differ",
+        "the parts do not make one run",
+        "Verify every shard of the same inputs with the same options and tools, and name each part once.",
+        (4,),
+    ),
+    ErrorCode(
         "nothing-to-replay",
         "the report holds no run",
         "No exit was reached or violated in it; its reasons say why.",

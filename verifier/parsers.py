@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="verify-exit",
         usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT..."
         "\n       verify-exit check-certificate DIR...\n       verify-exit doctor\n       verify-exit completion SHELL"
-        "\n       verify-exit man\n       verify-exit init [DIR]",
+        "\n       verify-exit man\n       verify-exit merge PART...\n       verify-exit init [DIR]",
         description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
         epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
@@ -55,20 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     config.add_argument(
         "--show-config", action="store_true", help="print every setting with where it comes from, and verify nothing"
     )
-    gate = parser.add_argument_group("gate (for CI: what the exit code makes of the findings)")
-    gate.add_argument(
-        "--gate",
-        choices=("advisory", "new-only", "strict"),
-        help="advisory: only errors fail; new-only: what is not in the baseline fails; strict: all fails that no "
-        "waiver covers (default: no gate, 0 is proved and nothing else)",
-    )
-    gate.add_argument("--baseline", metavar="REPORT.json", help="the JSON report that --gate new-only compares with")
-    gate.add_argument(
-        "--waivers",
-        metavar="FILE",
-        help="violations that somebody answers for (default: verify-exit.waivers.toml in the project's root)",
-    )
-    gate.add_argument("--strict", action="store_true", help="waivers that are unused or expired fail the run")
+    _add_gate(parser)
     speed = parser.add_argument_group("speed")
     speed.add_argument(
         "--cache",
@@ -89,28 +76,10 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="I/N",
         help="verify only every Nth input, beginning with the Ith; 'verify-exit merge' puts N such parts together",
     )
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--format",
-        action="append",
-        default=[],
-        metavar="FORMAT[=FILE]",
-        help=f"how results are written: {', '.join(FORMATS)}; repeatable; without FILE it "
-        "replaces text on standard output",
-    )
-    output.add_argument(
-        "--emit-replay",
-        metavar="FILE.py",
-        help="write a script that repeats every counterexample and witness, with Python and Unicorn alone",
-    )
-    output.add_argument(
-        "--attest", metavar="FILE", help="write an unsigned in-toto statement about the inputs and the verdict"
-    )
+    output = _add_output(parser)
     output.add_argument("--watch", action="store_true", help="verify again whenever a file that was read is saved")
     _add_color(output)
-    volume = output.add_mutually_exclusive_group()
-    volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
-    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
+    _add_volume(output)
     parser.add_argument("--version", action="version", version=f"verify-exit {__version__}")
     return parser
 
@@ -192,6 +161,73 @@ def man_parser() -> argparse.ArgumentParser:
     )
 
 
+def merge_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit merge``."""
+    parser = Parser(
+        prog="verify-exit merge",
+        description="Put the parts of a run together that --shard spread over several calls, each written with "
+        "--format parts=FILE. The results, the gate and the exit code are those of one run over all inputs.",
+        epilog="A part that is damaged, missing, named twice or of another run ends with 4. The parts are as trusted "
+        "as a baseline.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("parts", nargs="+", metavar="PART", help="what --format parts=FILE wrote, every shard once")
+    config = parser.add_argument_group("configuration (docs/configuration.md)")
+    config.add_argument(
+        "--config", metavar="FILE", help="where formats, gate and waivers are taken from (default: as when verifying)"
+    )
+    config.add_argument("--no-config", action="store_true", help="read neither a configuration nor a file of waivers")
+    _add_gate(parser)
+    output = _add_output(parser)
+    _add_color(output)
+    _add_volume(output)
+    return parser
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    gate = parser.add_argument_group("gate (for CI: what the exit code makes of the findings)")
+    gate.add_argument(
+        "--gate",
+        choices=("advisory", "new-only", "strict"),
+        help="advisory: only errors fail; new-only: what is not in the baseline fails; strict: all fails that no "
+        "waiver covers (default: no gate, 0 is proved and nothing else)",
+    )
+    gate.add_argument("--baseline", metavar="REPORT.json", help="the JSON report that --gate new-only compares with")
+    gate.add_argument(
+        "--waivers",
+        metavar="FILE",
+        help="violations that somebody answers for (default: verify-exit.waivers.toml in the project's root)",
+    )
+    gate.add_argument("--strict", action="store_true", help="waivers that are unused or expired fail the run")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help=f"how results are written: {', '.join(FORMATS)}; repeatable; without FILE it "
+        "replaces text on standard output",
+    )
+    output.add_argument(
+        "--emit-replay",
+        metavar="FILE.py",
+        help="write a script that repeats every counterexample and witness, with Python and Unicorn alone",
+    )
+    output.add_argument(
+        "--attest", metavar="FILE", help="write an unsigned in-toto statement about the inputs and the verdict"
+    )
+    return output
+
+
+def _add_volume(output: argparse._ArgumentGroup) -> None:
+    volume = output.add_mutually_exclusive_group()
+    volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
+    volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
+
+
 def _add_color(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto", help="colour the text (default: auto)"
@@ -205,6 +241,7 @@ SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "explain": explain_parser,
     "init": init_parser,
     "man": man_parser,
+    "merge": merge_parser,
     "replay": replay_parser,
 }
 """Name of each sub-command and what builds its parser."""

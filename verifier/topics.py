@@ -20,7 +20,10 @@ FORMAT_TEXTS: dict[str, tuple[str, str]] = {
         "for people",
         "Verdict, clauses, counterexamples, reasons and assumptions; the default on standard output.",
     ),
-    "concise": ("one line for each finding", "FILE:LINE: error: and what it is, as compilers write it: editors jump to it."),
+    "concise": (
+        "one line for each finding",
+        "FILE:LINE: error: and what it is, as compilers write it: editors jump to it.",
+    ),
     "json": (
         "for programs",
         "Everything that the other formats show, under a versioned schema that the package holds. replay and "
@@ -33,6 +36,11 @@ FORMAT_TEXTS: dict[str, tuple[str, str]] = {
     "markdown": ("a review report", "The content of the html report as Markdown."),
     "html": ("a review report", "One file that needs nothing else: listing, path graph, counterexamples; prints well."),
     "lkml": ("a mail for maintainers", "Problem, how it is reached, effect, tool, reproducer. It is never sent."),
+    "parts": (
+        "for verify-exit merge",
+        "Whole reports, as they were before waivers. merge puts the parts of a run with --shard together and "
+        "writes any other format from them.",
+    ),
 }
 """Name of an output format → what it is, and what it holds."""
 

@@ -84,7 +84,7 @@ _verify_exit_complete() {
     fi
     if ((last > 1)); then
         case ${words[1]} in
-            check-certificate|completion|doctor|explain|init|man|replay) command=${words[1]} ;;
+            check-certificate|completion|doctor|explain|init|man|merge|replay) command=${words[1]} ;;
         esac
     fi
     case "$command $option" in
@@ -182,7 +182,7 @@ _verify_exit_complete() {
             return
             ;;
         ' --format')
-            _verify_exit_formats text concise json sarif junit ktap github markdown html lkml
+            _verify_exit_formats text concise json sarif junit ktap github markdown html lkml parts
             return
             ;;
         ' --emit-replay')
@@ -201,6 +201,38 @@ _verify_exit_complete() {
             _verify_exit_words auto always never
             return
             ;;
+        'merge --config')
+            _verify_exit_files '*'
+            return
+            ;;
+        'merge --gate')
+            _verify_exit_words advisory new-only strict
+            return
+            ;;
+        'merge --baseline')
+            _verify_exit_files '*.json'
+            return
+            ;;
+        'merge --waivers')
+            _verify_exit_files '*'
+            return
+            ;;
+        'merge --format')
+            _verify_exit_formats text concise json sarif junit ktap github markdown html lkml parts
+            return
+            ;;
+        'merge --emit-replay')
+            _verify_exit_files '*.py'
+            return
+            ;;
+        'merge --attest')
+            _verify_exit_files '*'
+            return
+            ;;
+        'merge --color')
+            _verify_exit_words auto always never
+            return
+            ;;
     esac
     if [[ ! $only_files && $current == -* ]]; then
         case $command in
@@ -211,6 +243,7 @@ _verify_exit_complete() {
             explain) _verify_exit_words -h --help ;;
             init) _verify_exit_words -h --help --print ;;
             man) _verify_exit_words -h --help ;;
+            merge) _verify_exit_words -h --help --config --no-config --gate --baseline --waivers --strict --format --emit-replay --attest --color -v --verbose -q --quiet ;;
             replay) _verify_exit_words -h --help -v --verbose -q --quiet ;;
         esac
         return
@@ -226,7 +259,7 @@ _verify_exit_complete() {
             :
             ;;
         explain)
-            _verify_exit_words rip rflags rf canonical cs ss tf rsp gpr.rax gpr.rbx gpr.rcx gpr.rdx gpr.rsi gpr.rdi gpr.rbp gpr.r8 gpr.r9 gpr.r10 gpr.r11 gpr.r12 gpr.r13 gpr.r14 gpr.r15 gs irq stack cr3 ss-attrs star entry-mode nmi serialize ssp xstate nt cpl3 gpr.rsp unsupported-instruction undecodable unresolved-jump unresolved-store loop-bound vacuous no-sysret site-unreached site-undecided entry-unknown patched-code callee-not-followed solver-unknown timeout cover-gap approximation replay-disagrees replay-refused cross-check not-modelled-exit trap-on-user-stack waived stopped promise-missing relocation state-limit unknown not-applicable bug-table calls-abi calls-end calls-helpers calls-indirect calls-own-stack calls-system-state code-constant contract-cr3 contract-direction contract-gs contract-interrupts contract-interrupts-after-call contract-layout contract-nested-task contract-ss-descriptor contract-stores cr3-no-iret-exit cr3-valid entry-cpl0 entry-found hlt-stops image-mapped layout leaves-analysed-code no-concurrent-writes no-fault-resume no-indirect-entry own-stack patched-calls patched-thunks regions-disjoint shadow-stack-apart ss-selector-flat stack-pointers static-keys static-keys-constant thunks traps-end traps-resume unpatched-sites promise-entry-mode promise-star promise-nmi promise-serialize promise-ssp promise-xstate promise-user-frame promise-user32-rip freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen usage unknown-id output-unwritable emit-smt2 certificate cross-check-missing cross-check-unknown bad-report nothing-to-replay config-not-found config-unreadable config-invalid config-too-large config-unknown-key config-bad-type config-bad-value config-no-targets config-no-match config-outside config-too-many config-exists baseline-missing baseline-invalid baseline-inconclusive baseline-old baseline-error baseline-options waivers-missing waivers-invalid contract-not-found contract-invalid contract-lacks-key frame-auto header-bad-args header-duplicate-key header-empty-value header-too-long header-unknown-key input-not-found input-invalid input-too-large bad-image bad-object bad-symbols symbols-mismatch too-many-exits no-assembler preprocessor-error assembler-error assembler-limit bad-define include-dir-not-found include-refused build-not-found build-flags entry-ambiguous entry-not-found entry-unfit internal-error text concise json sarif junit ktap github markdown html lkml advisory new-only strict 0 1 2 3 4 70 130
+            _verify_exit_words rip rflags rf canonical cs ss tf rsp gpr.rax gpr.rbx gpr.rcx gpr.rdx gpr.rsi gpr.rdi gpr.rbp gpr.r8 gpr.r9 gpr.r10 gpr.r11 gpr.r12 gpr.r13 gpr.r14 gpr.r15 gs irq stack cr3 ss-attrs star entry-mode nmi serialize ssp xstate nt cpl3 gpr.rsp unsupported-instruction undecodable unresolved-jump unresolved-store loop-bound vacuous no-sysret site-unreached site-undecided entry-unknown patched-code callee-not-followed solver-unknown timeout cover-gap approximation replay-disagrees replay-refused cross-check not-modelled-exit trap-on-user-stack waived stopped promise-missing relocation state-limit unknown not-applicable bug-table calls-abi calls-end calls-helpers calls-indirect calls-own-stack calls-system-state code-constant contract-cr3 contract-direction contract-gs contract-interrupts contract-interrupts-after-call contract-layout contract-nested-task contract-ss-descriptor contract-stores cr3-no-iret-exit cr3-valid entry-cpl0 entry-found hlt-stops image-mapped layout leaves-analysed-code no-concurrent-writes no-fault-resume no-indirect-entry own-stack patched-calls patched-thunks regions-disjoint shadow-stack-apart ss-selector-flat stack-pointers static-keys static-keys-constant thunks traps-end traps-resume unpatched-sites promise-entry-mode promise-star promise-nmi promise-serialize promise-ssp promise-xstate promise-user-frame promise-user32-rip freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen usage unknown-id output-unwritable emit-smt2 certificate cross-check-missing cross-check-unknown bad-report bad-part parts-differ nothing-to-replay config-not-found config-unreadable config-invalid config-too-large config-unknown-key config-bad-type config-bad-value config-no-targets config-no-match config-outside config-too-many config-exists baseline-missing baseline-invalid baseline-inconclusive baseline-old baseline-error baseline-options waivers-missing waivers-invalid contract-not-found contract-invalid contract-lacks-key frame-auto header-bad-args header-duplicate-key header-empty-value header-too-long header-unknown-key input-not-found input-invalid input-too-large bad-image bad-object bad-symbols symbols-mismatch too-many-exits no-assembler preprocessor-error assembler-error assembler-limit bad-define include-dir-not-found include-refused build-not-found build-flags entry-ambiguous entry-not-found entry-unfit internal-error text concise json sarif junit ktap github markdown html lkml parts advisory new-only strict 0 1 2 3 4 70 130
             ;;
         init)
             _verify_exit_directories
@@ -234,12 +267,15 @@ _verify_exit_complete() {
         man)
             :
             ;;
+        merge)
+            _verify_exit_files '*.json'
+            ;;
         replay)
             _verify_exit_files '*.json'
             ;;
         *)
             _verify_exit_files '*.S' '*.s' '*.o' '*.ko' '*.elf' 'vmlinu*' 'bzImage*' '*.debug'
-            ((last == 1)) && _verify_exit_words check-certificate completion doctor explain init man replay
+            ((last == 1)) && _verify_exit_words check-certificate completion doctor explain init man merge replay
             ;;
     esac
 }

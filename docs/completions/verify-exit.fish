@@ -10,7 +10,7 @@ end
 function __verify_exit_in
     set -l words (commandline -opc)
     set -l found ''
-    if set -q words[2]; and contains -- $words[2] check-certificate completion doctor explain init man replay
+    if set -q words[2]; and contains -- $words[2] check-certificate completion doctor explain init man merge replay
         set found $words[2]
     end
     test "$found" = "$argv[1]"
@@ -25,7 +25,7 @@ function __verify_exit_formats
             echo $format$file
         end
     else
-        printf '%s\n' text concise json sarif junit ktap github markdown html lkml
+        printf '%s\n' text concise json sarif junit ktap github markdown html lkml parts
     end
 end
 
@@ -35,6 +35,7 @@ complete -c verify-exit -n __verify_exit_is_first -a doctor -d 'Look whether thi
 complete -c verify-exit -n __verify_exit_is_first -a explain -d 'What a clause, a reason or an exit code means'
 complete -c verify-exit -n __verify_exit_is_first -a init -d 'Write a verify-exit.toml with a target for each source…'
 complete -c verify-exit -n __verify_exit_is_first -a man -d 'Print the manual page in the language of man(7)'
+complete -c verify-exit -n __verify_exit_is_first -a merge -d 'Put the parts of a run together that --shard spread over…'
 complete -c verify-exit -n __verify_exit_is_first -a replay -d 'Run the counterexamples and witnesses of a JSON report…'
 
 complete -c verify-exit -n '__verify_exit_in \'\'' -s h -l help -f -d 'show this help message and exit'
@@ -88,7 +89,7 @@ complete -c verify-exit -n '__verify_exit_in doctor' -l color -x -a 'auto always
 complete -c verify-exit -n '__verify_exit_in doctor' -f
 
 complete -c verify-exit -n '__verify_exit_in explain' -s h -l help -f -d 'show this help message and exit'
-complete -c verify-exit -n '__verify_exit_in explain' -f -a 'rip rflags rf canonical cs ss tf rsp gpr.rax gpr.rbx gpr.rcx gpr.rdx gpr.rsi gpr.rdi gpr.rbp gpr.r8 gpr.r9 gpr.r10 gpr.r11 gpr.r12 gpr.r13 gpr.r14 gpr.r15 gs irq stack cr3 ss-attrs star entry-mode nmi serialize ssp xstate nt cpl3 gpr.rsp unsupported-instruction undecodable unresolved-jump unresolved-store loop-bound vacuous no-sysret site-unreached site-undecided entry-unknown patched-code callee-not-followed solver-unknown timeout cover-gap approximation replay-disagrees replay-refused cross-check not-modelled-exit trap-on-user-stack waived stopped promise-missing relocation state-limit unknown not-applicable bug-table calls-abi calls-end calls-helpers calls-indirect calls-own-stack calls-system-state code-constant contract-cr3 contract-direction contract-gs contract-interrupts contract-interrupts-after-call contract-layout contract-nested-task contract-ss-descriptor contract-stores cr3-no-iret-exit cr3-valid entry-cpl0 entry-found hlt-stops image-mapped layout leaves-analysed-code no-concurrent-writes no-fault-resume no-indirect-entry own-stack patched-calls patched-thunks regions-disjoint shadow-stack-apart ss-selector-flat stack-pointers static-keys static-keys-constant thunks traps-end traps-resume unpatched-sites promise-entry-mode promise-star promise-nmi promise-serialize promise-ssp promise-xstate promise-user-frame promise-user32-rip freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen usage unknown-id output-unwritable emit-smt2 certificate cross-check-missing cross-check-unknown bad-report nothing-to-replay config-not-found config-unreadable config-invalid config-too-large config-unknown-key config-bad-type config-bad-value config-no-targets config-no-match config-outside config-too-many config-exists baseline-missing baseline-invalid baseline-inconclusive baseline-old baseline-error baseline-options waivers-missing waivers-invalid contract-not-found contract-invalid contract-lacks-key frame-auto header-bad-args header-duplicate-key header-empty-value header-too-long header-unknown-key input-not-found input-invalid input-too-large bad-image bad-object bad-symbols symbols-mismatch too-many-exits no-assembler preprocessor-error assembler-error assembler-limit bad-define include-dir-not-found include-refused build-not-found build-flags entry-ambiguous entry-not-found entry-unfit internal-error text concise json sarif junit ktap github markdown html lkml advisory new-only strict 0 1 2 3 4 70 130'
+complete -c verify-exit -n '__verify_exit_in explain' -f -a 'rip rflags rf canonical cs ss tf rsp gpr.rax gpr.rbx gpr.rcx gpr.rdx gpr.rsi gpr.rdi gpr.rbp gpr.r8 gpr.r9 gpr.r10 gpr.r11 gpr.r12 gpr.r13 gpr.r14 gpr.r15 gs irq stack cr3 ss-attrs star entry-mode nmi serialize ssp xstate nt cpl3 gpr.rsp unsupported-instruction undecodable unresolved-jump unresolved-store loop-bound vacuous no-sysret site-unreached site-undecided entry-unknown patched-code callee-not-followed solver-unknown timeout cover-gap approximation replay-disagrees replay-refused cross-check not-modelled-exit trap-on-user-stack waived stopped promise-missing relocation state-limit unknown not-applicable bug-table calls-abi calls-end calls-helpers calls-indirect calls-own-stack calls-system-state code-constant contract-cr3 contract-direction contract-gs contract-interrupts contract-interrupts-after-call contract-layout contract-nested-task contract-ss-descriptor contract-stores cr3-no-iret-exit cr3-valid entry-cpl0 entry-found hlt-stops image-mapped layout leaves-analysed-code no-concurrent-writes no-fault-resume no-indirect-entry own-stack patched-calls patched-thunks regions-disjoint shadow-stack-apart ss-selector-flat stack-pointers static-keys static-keys-constant thunks traps-end traps-resume unpatched-sites promise-entry-mode promise-star promise-nmi promise-serialize promise-ssp promise-xstate promise-user-frame promise-user32-rip freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen usage unknown-id output-unwritable emit-smt2 certificate cross-check-missing cross-check-unknown bad-report bad-part parts-differ nothing-to-replay config-not-found config-unreadable config-invalid config-too-large config-unknown-key config-bad-type config-bad-value config-no-targets config-no-match config-outside config-too-many config-exists baseline-missing baseline-invalid baseline-inconclusive baseline-old baseline-error baseline-options waivers-missing waivers-invalid contract-not-found contract-invalid contract-lacks-key frame-auto header-bad-args header-duplicate-key header-empty-value header-too-long header-unknown-key input-not-found input-invalid input-too-large bad-image bad-object bad-symbols symbols-mismatch too-many-exits no-assembler preprocessor-error assembler-error assembler-limit bad-define include-dir-not-found include-refused build-not-found build-flags entry-ambiguous entry-not-found entry-unfit internal-error text concise json sarif junit ktap github markdown html lkml parts advisory new-only strict 0 1 2 3 4 70 130'
 
 complete -c verify-exit -n '__verify_exit_in init' -s h -l help -f -d 'show this help message and exit'
 complete -c verify-exit -n '__verify_exit_in init' -l print -f -d 'print it, and write nothing'
@@ -96,6 +97,20 @@ complete -c verify-exit -n '__verify_exit_in init' -f -a '(__fish_complete_direc
 
 complete -c verify-exit -n '__verify_exit_in man' -s h -l help -f -d 'show this help message and exit'
 complete -c verify-exit -n '__verify_exit_in man' -f
+
+complete -c verify-exit -n '__verify_exit_in merge' -s h -l help -f -d 'show this help message and exit'
+complete -c verify-exit -n '__verify_exit_in merge' -l config -r -F -d 'where formats, gate and waivers are taken from'
+complete -c verify-exit -n '__verify_exit_in merge' -l no-config -f -d 'read neither a configuration nor a file of waivers'
+complete -c verify-exit -n '__verify_exit_in merge' -l gate -x -a 'advisory new-only strict' -d 'advisory'
+complete -c verify-exit -n '__verify_exit_in merge' -l baseline -r -F -d 'the JSON report that --gate new-only compares with'
+complete -c verify-exit -n '__verify_exit_in merge' -l waivers -r -F -d 'violations that somebody answers for'
+complete -c verify-exit -n '__verify_exit_in merge' -l strict -f -d 'waivers that are unused or expired fail the run'
+complete -c verify-exit -n '__verify_exit_in merge' -l format -x -a '(__verify_exit_formats)' -d 'how results are written'
+complete -c verify-exit -n '__verify_exit_in merge' -l emit-replay -r -F -d 'write a script that repeats every counterexample and…'
+complete -c verify-exit -n '__verify_exit_in merge' -l attest -r -F -d 'write an unsigned in-toto statement about the inputs and…'
+complete -c verify-exit -n '__verify_exit_in merge' -l color -x -a 'auto always never' -d 'colour the text'
+complete -c verify-exit -n '__verify_exit_in merge' -s v -l verbose -f -d 'everything, with statistics and timings'
+complete -c verify-exit -n '__verify_exit_in merge' -s q -l quiet -f -d 'only verdicts and one line for each finding'
 
 complete -c verify-exit -n '__verify_exit_in replay' -s h -l help -f -d 'show this help message and exit'
 complete -c verify-exit -n '__verify_exit_in replay' -s v -l verbose -f -d 'both outcomes of every run'

@@ -25,11 +25,12 @@ FORMATS: dict[str, str] = {
     "markdown": "verifier.report.markdown",
     "html": "verifier.report.html",
     "lkml": "verifier.report.lkml",
+    "parts": "verifier.report.parts",
 }
 """Format name → module that renders it."""
 
-LISTING = frozenset({"html", "markdown"})
-"""Formats that show the code: they need ``FileReport.maps`` and ``sources``."""
+LISTING = frozenset({"html", "markdown", "parts"})
+"""Formats that show the code, or keep it for others: they need ``FileReport.maps`` and ``sources``."""
 
 
 @dataclass(frozen=True, slots=True)

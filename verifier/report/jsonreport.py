@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from verifier.model import (
@@ -95,6 +96,7 @@ def document(run: Run) -> Json:
         ],
         "waivers": [_waiver(use) for use in run.waivers],
         "gate": None if run.gate is None else _gate(run.gate),
+        "shard": None if run.shard is None else asdict(run.shard),
     }
 
 
