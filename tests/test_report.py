@@ -596,7 +596,7 @@ def test_json_has_the_documented_fields() -> None:
     whole = document(violated())
     assert set(whole) == {
         *("schema", "verdict", "inputs", "contract", "profile", "assumptions", "tool", "sites", "reasons"),
-        *("disagreements", "evidence", "waivers", "gate"),
+        *("disagreements", "evidence", "waivers", "gate", "shard"),
     }
     site = whole["sites"][0]  # type: ignore[index]
     assert {"kind", "symbol", "offset", "address", "file", "line", "clauses"} <= set(site)
