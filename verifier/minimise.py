@@ -17,11 +17,14 @@ from verifier.terms import Term, Truth, as_term, eq, lnot
 
 def place(solver: Solver, query: Sequence[Truth], wishes: Sequence[tuple[Term, int]]) -> list[Truth]:
     """Those equations term = value that the query admits, taken in order."""
-    kept: list[Truth] = []
+    wanted = [eq(term, as_term(value, 64)) for term, value in wishes]
     with solver.scope():
         solver.assume(*query)
-        for term, value in wishes:
-            wish = eq(term, as_term(value, 64))
+        # Where all of them can hold together, each can with those before it.
+        if solver.check(*wanted) == "sat":
+            return wanted
+        kept: list[Truth] = []
+        for wish in wanted:
             if solver.check(wish) == "sat":
                 solver.assume(wish)
                 kept.append(wish)
@@ -43,33 +46,45 @@ def least(solver: Solver, query: Sequence[Truth], symbols: Sequence[Symbol]) -> 
 
 
 def _least_value(solver: Solver, symbol: Symbol, model: Model) -> tuple[Model, int]:
-    """The least value of one symbol, bit by bit from the top, and a model that has it.
+    """The least value of one symbol, and a model that has it.
 
-    A bit that is 0 in the model at hand costs no query.
+    Most values are forced, or 0 in the model at hand: then one query, or none, tells. Otherwise the
+    bits are settled from the top; those above ``settled`` are as the least value has them.
     """
-    current = model.value(symbol.term)
-    if current == 0:
-        return model, 0
-    zero = solver.model(eq(symbol.term, as_term(0, symbol.width)))
-    if zero is not None:
-        return zero, 0
-    for index in range(symbol.width - 1, -1, -1):
-        if not current >> index & 1:
-            continue
-        top = current >> index << index
-        smaller = symbol.term.ULT(as_term(top, symbol.width))
-        lower = solver.model(smaller, _prefix(symbol, current, index))
+    settled, current = symbol.width, model.value(symbol.term)
+    tried = False
+    while current:
+        smaller = symbol.term.ULT(as_term(current, symbol.width))
+        answer, lower = solver.solve(smaller, _prefix(symbol, current, settled))
+        if answer == "unsat":
+            break
         if lower is not None:
             model, current = lower, lower.value(symbol.term)
+        if current and not tried:
+            tried = True
+            zero = solver.model(eq(symbol.term, as_term(0, symbol.width)))
+            if zero is not None:
+                return zero, 0
+        settled = min(settled, current.bit_length())
+        while settled and not current >> settled - 1 & 1:
+            settled -= 1
+        if not settled:
+            break
+        # The highest bit that may still be cleared.
+        top = current >> settled - 1 << settled - 1
+        without = solver.model(symbol.term.ULT(as_term(top, symbol.width)), _prefix(symbol, current, settled))
+        settled -= 1
+        if without is not None:
+            model, current = without, without.value(symbol.term)
     return model, current
 
 
-def _prefix(symbol: Symbol, current: int, index: int) -> Truth:
-    """The bits above ``index`` are as they are now."""
-    if index == symbol.width - 1:
+def _prefix(symbol: Symbol, current: int, settled: int) -> Truth:
+    """The bits from ``settled`` on are as they are now."""
+    if settled == symbol.width:
         return True
-    above = symbol.term[symbol.width - 1 : index + 1]
-    return eq(above, as_term(current >> index + 1, symbol.width - 1 - index))
+    above = symbol.term[symbol.width - 1 : settled]
+    return eq(above, as_term(current >> settled, symbol.width - settled))
 
 
 def cares(

@@ -8,7 +8,7 @@ and a site that no machine reaches are never "proved".
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.clauses import FRAME_CLAUSES, Clause
@@ -19,7 +19,7 @@ from verifier.lift.symbols import Symbols
 from verifier.model import Config, Status
 from verifier.obligations import Reference
 from verifier.outcomes import ExitView
-from verifier.solver import Solver
+from verifier.solver import Model, Solver
 from verifier.terms import Truth, as_term, decided, eq, land, lnot, lor
 
 
@@ -107,11 +107,12 @@ def prove_site(
     any_config = lor(*conditions.values())
     reach: dict[Config, str] = {}
     for config, condition in conditions.items():
-        found = {solver.check(*path.conditions, condition) for path in paths}
-        reach[config] = "sat" if "sat" in found else "unknown" if "unknown" in found else "unsat"
+        reach[config] = _reached(paths, condition, solver)
     open_clauses = _open_clauses(paths, clauses, any_config, solver, cr3_known, compared)
     answers: list[Answer] = []
-    for clause, fixed in open_clauses:
+    machines: dict[Config, list[tuple[Path, Model]]] = {config: [] for config in configs}
+    for clause, fixed, truths in open_clauses:
+        attacks = _attacks(paths, truths) if fixed is None else ()
         for config, condition in conditions.items():
             if reach[config] == "unsat":
                 text = "SYSRET is not reached on this CPU configuration"
@@ -122,7 +123,7 @@ def prove_site(
             elif fixed is not None:
                 answers.append(Answer(clause, config, fixed[0], fixed[1], fixed[2]))
             else:
-                answers.append(_judge(clause, config, condition, paths, solver))
+                answers.append(_judge(clause, config, condition, attacks, solver, machines[config]))
     return SiteAnswers(
         tuple(answers),
         tuple(config for config in configs if reach[config] == "sat"),
@@ -130,7 +131,19 @@ def prove_site(
     )
 
 
+def _reached(paths: Sequence[Path], condition: Truth, solver: Solver) -> str:
+    """Whether some machine that meets the condition takes one of the paths."""
+    worst = "unsat"
+    for path in paths:
+        answer = solver.check(*path.conditions, condition)
+        if answer == "sat":
+            return answer
+        worst = answer if answer == "unknown" else worst
+    return worst
+
+
 _Fixed = tuple[Status, str, str | None]
+_Open = tuple[Clause, _Fixed | None, tuple[Truth, ...]]
 
 
 def _open_clauses(
@@ -140,8 +153,11 @@ def _open_clauses(
     solver: Solver,
     cr3_known: bool,
     compared: bool,
-) -> list[tuple[Clause, _Fixed | None]]:
-    """Each clause with its answer for all configurations at once, or None where they differ or it fails."""
+) -> list[_Open]:
+    """Each clause with its answer for all configurations at once, or None where they differ or it fails.
+
+    In that case with what it comes to on each path.
+    """
     todo: list[tuple[Clause, _Fixed | None]] = []
     conditions: dict[str, list[Truth]] = {}
     for clause in clauses:
@@ -160,47 +176,82 @@ def _open_clauses(
         else:
             conditions[clause.id] = [truth for truth in truths if truth is not None]
             todo.append((clause, None))
-    whole = [
-        land(*path.conditions, lnot(land(*(truths[index] for truths in conditions.values()))))
-        for index, path in enumerate(paths)
-    ]
+    failing: set[str] = set()
+    for index, path in enumerate(paths):
+        asked = {name: truths[index] for name, truths in conditions.items() if name not in failing}
+        failing |= _failing((any_config, *path.conditions), asked, solver)
     proved: _Fixed = ("proved", "", None)
-    if all(solver.check(any_config, query) == "unsat" for query in whole):
-        return [(clause, proved if fixed is None else fixed) for clause, fixed in todo]
-    found: list[tuple[Clause, _Fixed | None]] = []
-    for clause, fixed in todo:
-        if fixed is None and all(
-            solver.check(*path.conditions, any_config, lnot(truth)) == "unsat"
-            for path, truth in zip(paths, conditions[clause.id], strict=True)
-        ):
-            fixed = proved
-        found.append((clause, fixed))
-    return found
+    return [
+        (clause, proved if fixed is None and clause.id not in failing else fixed, (*conditions.get(clause.id, ()),))
+        for clause, fixed in todo
+    ]
+
+
+def _failing(premises: Sequence[Truth], clauses: Mapping[str, Truth], solver: Solver) -> set[str]:
+    """The names of the clauses that do not follow from the premises, or of which the solver does not know it.
+
+    One query asks about all of them. Each machine that it finds rules out every clause that is false for it.
+    """
+    left, failing = dict(clauses), set[str]()
+    while left:
+        answer, model = solver.solve(*premises, lnot(land(*left.values())))
+        if answer == "unsat":
+            break
+        found = [name for name, truth in left.items() if model is not None and not model.holds(truth)]
+        if not found:
+            # Too hard as a whole: one by one.
+            found = [name for name, truth in left.items() if solver.check(*premises, lnot(truth)) != "unsat"]
+            return failing | {*found}
+        failing |= {*found}
+        left = {name: truth for name, truth in left.items() if name not in failing}
+    return failing
+
+
+@dataclass(frozen=True, slots=True)
+class _Attack:
+    """What a machine satisfies that breaks a clause on a path; ``exact`` makes it one that surely exists."""
+
+    path: Path
+    query: tuple[Truth, ...]
+    exact: tuple[Truth, ...]
+
+
+def _attacks(paths: Sequence[Path], truths: Sequence[Truth]) -> tuple[_Attack, ...]:
+    """The attacks on a clause that comes to these truths on the paths."""
+    found: list[_Attack] = []
+    for path, truth in zip(paths, truths, strict=True):
+        if decided(truth) is not True:
+            query = (*path.conditions, lnot(truth))
+            links = (eq(term, as_term(place, 64)) for term, place in _layout(path).externals.values())
+            found.append(_Attack(path, query, (*exactness(_symbols(path), query), *links)))
+    return tuple(found)
 
 
 def _judge(
     clause: Clause,
     config: Config,
     condition: Truth,
-    paths: Sequence[Path],
+    attacks: Sequence[_Attack],
     solver: Solver,
+    machines: list[tuple[Path, Model]],
 ) -> Answer:
+    """The answer for one clause; ``machines`` are some that were found under this configuration, by path."""
     worst = Answer(clause, config, "proved")
-    for path in paths:
-        truth = clause.holds(path.view)
-        if decided(truth) is True:
-            continue
-        query = (*path.conditions, lnot(truth))
-        answer = solver.check(condition, *query)
+    for one in attacks:
+        path, query = one.path, one.query
+        if any(known is path and all(map(model.holds, (*query, *one.exact))) for known, model in machines):
+            return Answer(clause, config, "violated", path=path, query=query)
+        answer, model = solver.solve(condition, *query)
         if answer == "unsat":
             continue
         if answer == "unknown":
             text = "the solver gave up within its limits"
             worst = Answer(clause, config, "unknown", "solver-unknown", text)
             continue
-        exact = exactness(_symbols(path), query)
-        links = [eq(term, as_term(place, 64)) for term, place in _layout(path).externals.values()]
-        if not (exact or links) or solver.check(condition, *query, *exact, *links) == "sat":
+        if model is None or not all(map(model.holds, one.exact)):
+            answer, model = solver.solve(condition, *query, *one.exact)
+        if answer == "sat" and model is not None:
+            machines.append((path, model))
             return Answer(clause, config, "violated", path=path, query=query)
         origins = sorted({symbol.origin for symbol in _symbols(path) if symbol.otherwise is not None and symbol.origin})
         stores = [origin for origin in origins if origin.startswith("store")]

@@ -162,6 +162,12 @@ def _print(raw: bytes, address: int) -> str:
 
 def decode(code: bytes, address: int) -> Decoded:
     """Decode the instruction that ``code`` begins with; never raises, rejects instead."""
+    return _decode(code, address)
+
+
+@lru_cache(maxsize=1 << 14)
+def _decode(code: bytes, address: int) -> Decoded:
+    """The same code is looked at again by each exploration, each replay and the search for entries."""
     if not code:
         return Decoded(
             address, b"", "(none)", "(no code here)", "rejected", parse(b""), problem="no code here", transfers=True
