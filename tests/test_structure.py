@@ -32,7 +32,6 @@ LAYERS: tuple[frozenset[str], ...] = (
             "coverage",
             "explain",
             "gate",
-            "headerrules",
             "listing",
             "locations",
             "minimise",
