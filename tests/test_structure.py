@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
-    frozenset({"attest", "baseline", "boundaries", "exitcheck", "scan", "settings", "shards"}),
+    frozenset({"attest", "baseline", "boundaries", "exitcheck", "headerrules", "scan", "settings", "shards"}),
     frozenset(
         {
             "configvalues",
