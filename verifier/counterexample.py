@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import claripy
 
@@ -34,7 +34,7 @@ from verifier.prove import Answer, config_condition, exactness
 from verifier.recording import ExitFacts
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land
-from verifier.trace import follow
+from verifier.trace import Followed, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Setting:
     """What every counterexample of one site needs.
 
     With ``auto`` the reference is ``found``, from the file's own IRET exit.
-    ``follow`` has the callees that are followed; None: all.
+    ``follow`` has the callees that are followed; None: all. ``known`` are the paths that machines
+    were seen to take.
     """
 
     image: Image
@@ -55,6 +56,7 @@ class Setting:
     auto: bool = False
     found: Reference | None = None
     follow: frozenset[int] | None = None
+    known: list[Followed] = field(default_factory=list)
 
 
 _NICE = {"frame-stack": 0xFFFFC90000003F00, "percpu": 0xFFFF888000000000}
@@ -190,7 +192,9 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
     model, inputs = found
     entry, contract = setting.entry, setting.contract
     after_call = contract.interrupts_after_call.value
-    trace = follow(setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract)
+    trace = follow(
+        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract, setting.known
+    )  # fmt: skip
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _contradicted("the lifted semantics do not reach the exit in this state")

@@ -85,7 +85,7 @@ def _witness(setting: Setting, paths: list[Path], answers: SiteAnswers, differ: 
         after_call = setting.contract.interrupts_after_call.value
         trace = follow(
             setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow,
-            setting.contract,
+            setting.contract, setting.known,
         )  # fmt: skip
         view = concrete_view(path.view, model)
         facts = exit_facts(setting, config, path.leaf.state, path.reference, view, model)
