@@ -160,7 +160,9 @@ def _request(parsed: argparse.Namespace, config: Config | None) -> Request:
     outputs = outputs_of(parsed, settings.formats or (), [job.path for job in jobs])
     asked = replace(from_namespace(parsed), listing=outputs.needs_listing, cache=wanted(os.environ, parsed.cache))
     works = tuple(Work(job.path, job.key, merge(asked, job.options)) for job in jobs)
-    return Request(works, outputs, rules_of(parsed, settings, config), parsed.jobs or usable(), parsed.shard)
+    # A process that stays has the engine already; workers would import it at each save.
+    number = parsed.jobs or (1 if parsed.watch else usable())
+    return Request(works, outputs, rules_of(parsed, settings, config), number, parsed.shard)
 
 
 def _run(request: Request, quiet: bool) -> Run:
