@@ -218,8 +218,9 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     if len(shared.layout.used - {"constant"}) > 1:
         whole.used |= {"regions-disjoint", "image-mapped"}
     for name, count in (
-        ("instructions", found.steps), ("joins", found.joins), ("forks", found.forks),
-        ("leaves", len(found.leaves)), ("solver queries", solver.statistics.queries),
+        ("instructions", found.steps), ("distinct instructions", len(explorer.executed)),
+        ("joins", found.joins), ("forks", found.forks), ("leaves", len(found.leaves)),
+        ("solver queries", solver.statistics.queries),
     ):  # fmt: skip
         whole.statistics[name] += count
     return frozenset()
