@@ -78,7 +78,7 @@ def with_tests(count: int, directory: Path) -> Path:
 
 
 def test_independent_tests_cost_the_same_each(tmp_path: Path) -> None:
-    """The work grows by the same amount with each test of a flag: it never doubles, and never waits for a large count."""
+    """The work grows by the same amount with each test of a flag: it never doubles."""
     none, some, many = (counted(with_tests(count, tmp_path)) for count in (0, 16, 64))
     for measure in MEASURES:
         first, rest = some[measure] - none[measure], many[measure] - some[measure]
