@@ -48,6 +48,33 @@ def test_different_things_differ() -> None:
     assert all(len(name) == DIGITS and set(name) <= set("0123456789abcdef") for name in found)
 
 
+def test_entries_and_contracts_are_told_apart() -> None:
+    """One exit from two entries, in one run or in two, or under two contracts, has a finding for each."""
+    report = violated()
+    site = report.sites[0]
+    other = replace(site, entry="from_interrupt")
+    alone, both = replace(report, sites=(other,)), replace(report, sites=(site, other))
+    names = {
+        of_clause(report, site, "tf"),
+        of_clause(alone, other, "tf"),
+        of_clause(replace(report, contract="linux-4.0"), site, "tf"),
+    }
+    assert len(names) == 3
+    assert {of_clause(both, one, "tf") for one in both.sites} == names - {
+        of_clause(replace(report, contract="linux-4.0"), site, "tf")
+    }
+
+
+def test_an_entry_that_moves_is_the_same() -> None:
+    """An entry within a function, or one without a name, is not told by its place."""
+    report = violated()
+    for before, after in (("handler+0x10", "handler+0x20"), ("0xffffffff81000010", "0xffffffff81000020")):
+        one, other = (replace(report.sites[0], entry=entry) for entry in (before, after))
+        assert of_clause(replace(report, sites=(one,)), one, "tf") == of_clause(
+            replace(report, sites=(other,)), other, "tf"
+        )
+
+
 def test_the_same_code_twice_is_told_apart() -> None:
     """Two reasons with one code in one symbol have two fingerprints."""
     report = inconclusive()

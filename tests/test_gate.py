@@ -19,7 +19,7 @@ from report_samples import CANONICAL, INTEL, failed, inconclusive, proved, viola
 
 from verifier import baseline as baselines
 from verifier import waivers
-from verifier.baseline import Baseline, Settings
+from verifier.baseline import Baseline, Known, Settings
 from verifier.gate import MODES, decide, findings
 from verifier.model import (
     ALL_CONFIGS,
@@ -252,7 +252,8 @@ def test_strict_passes_exactly_what_it_may() -> None:
 def test_new_only_passes_exactly_what_it_may() -> None:
     """new-only: known violations count as nothing, everything else as with strict."""
     site = proved().sites[0]
-    known = {of_clause(proved(), site, name): frozenset({SETTINGS}) for name in ("tf", "rf")}
+    before = Known(frozenset({SETTINGS}), (frozenset(ALL_CONFIGS),))
+    known = {of_clause(proved(), site, name): before for name in ("tf", "rf")}
     old = replace(EMPTY, known=known)
     for report in SMALL:
         assert (code("new-only", report, old=old) == 0) == passes(report, True), report
@@ -487,6 +488,33 @@ def test_an_input_judged_twice_is_compared_with_its_like(tmp_path: Path) -> None
     both = violated(), replace(violated(), profile="safety")
     old = knows(tmp_path, *both)
     assert code("new-only", *both, old=old) == 0
+
+
+def test_what_fails_from_another_entry_is_new(tmp_path: Path) -> None:
+    """One file verified from two entries: what was violated from one of them is new from the other."""
+    one, other = violated(), violated()
+    other = replace(other, sites=(replace(other.sites[0], entry="from_interrupt"),))
+    fine = replace(proved("entry.S"), sites=(replace(proved().sites[0], entry="from_interrupt"),))
+    assert code("new-only", one, fine, old=knows(tmp_path, one, fine)) == 0
+    assert code("new-only", one, other, old=knows(tmp_path, one, fine)) == 1
+
+
+def test_what_fails_on_more_cpus_is_new(tmp_path: Path) -> None:
+    """A clause that was violated on Intel and now is on AMD too is worse than it was."""
+    before = violated()
+    site = before.sites[0]
+    worse = tuple(replace(clause, configs=ALL_CONFIGS) for clause in site.clauses if clause.id == "canonical")
+    after = replace(before, sites=(replace(site, clauses=(site.clauses[0], *worse[:1])),))
+    assert code("new-only", after, old=knows(tmp_path, before)) == 1
+    assert code("new-only", before, old=knows(tmp_path, before)) == 0
+    assert {finding.state for finding in gate("new-only", after, old=knows(tmp_path, before)).findings} == {"new"}
+
+
+def test_more_of_one_name_is_new(tmp_path: Path) -> None:
+    """One file under two targets that the name does not tell apart: a violation in both is more than in one."""
+    fine = proved("entry.S")
+    assert code("new-only", violated(), violated(), old=knows(tmp_path, violated(), fine)) == 1
+    assert code("new-only", violated(), fine, old=knows(tmp_path, violated(), violated())) == 0
 
 
 def test_names_in_a_refusal_are_clean(tmp_path: Path) -> None:

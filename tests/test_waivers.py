@@ -249,6 +249,15 @@ def test_each_exit_has_its_own_waiver() -> None:
     assert [use.waived for use in uses] == [1, 1, 1]
 
 
+def test_each_entry_and_contract_has_its_own_waiver() -> None:
+    """One file under two targets: a waiver for one leaves the same clause of the other violated."""
+    before = violated()
+    entry = replace(before, sites=(replace(before.sites[0], entry="from_interrupt"),))
+    contract = replace(before, contract="linux-4.0")
+    after, _ = waivers.apply([before, entry, contract], all_of(before), TODAY)
+    assert [report.verdict for report in after] == ["inconclusive", "violated", "violated"]
+
+
 def test_clause_and_fingerprint_must_both_match() -> None:
     """A right fingerprint under the name of another clause waives nothing, and neither does another exit's."""
     before = violated()

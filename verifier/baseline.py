@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,37 +24,61 @@ MAX_BYTES = 64 << 20
 """Largest report that is read."""
 SCHEMA = "verify-exit/1"
 
-Settings = tuple[str, str, frozenset[tuple[str, str]]]
+Cpus = frozenset[tuple[str, str]]
+"""CPU configurations."""
+Settings = tuple[str, str, Cpus]
 """What an input was judged by: contract, profile, CPU configurations."""
 
 _FINGERPRINT = re.compile(rf"[0-9a-f]{{{DIGITS}}}")
+_BAD = frozenset({"violated", "waived"})
 _STATUSES = frozenset({"proved", "violated", "unknown", "not-applicable", "waived"})
 _VERDICTS = frozenset({"proved", "violated", "inconclusive", "error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A violated or waived clause: how its input was judged, and on which CPU configurations each exit had it."""
+
+    settings: frozenset[Settings]
+    exits: tuple[Cpus, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """A report to compare with: ``inputs`` has how each input was judged, by its path.
 
-    ``known`` has, for each fingerprint of a violated or waived clause, how its input was judged.
+    ``known`` has the violated and waived clauses by their fingerprints.
     """
 
     file: InputFile
     inputs: Mapping[str, frozenset[Settings]]
-    known: Mapping[str, frozenset[Settings]]
+    known: Mapping[str, Known]
+
+    def explained(self, reports: Sequence[FileReport]) -> frozenset[str]:
+        """The fingerprints of all violated and waived clauses of the reports that are no news.
+
+        A clause that fails on a CPU configuration on which it held is news, and so is one that fails in more
+        reports on one file than before: nobody can tell which of them is the old one.
+        """
+        now: dict[str, list[Cpus]] = {}
+        for report in reports:
+            for name, configs in _failing(report):
+                now.setdefault(name, []).append(configs)
+        return frozenset(
+            name
+            for name, exits in now.items()
+            if (then := self.known.get(name)) is not None
+            and len(exits) <= len(then.exits)
+            and all(any(configs <= before for before in set(then.exits)) for configs in exits)
+        )
 
     def check_options(self, report: FileReport) -> None:
         """Raise UserError ``baseline-options`` (2) if the baseline judged the report's input by something else."""
         if report.verdict == "error":
             return
         now: Settings = (report.contract, report.profile, frozenset(report.configs))
-        names = {
-            of_clause(report, site, clause.id)
-            for site in report.sites
-            for clause in site.clauses
-            if clause.status in ("violated", "waived")
-        }
-        earlier = [self.known[name] for name in sorted(names & self.known.keys())]
+        names = {name for name, _ in _failing(report)}
+        earlier = [self.known[name].settings for name in sorted(names & self.known.keys())]
         if report.input.path in self.inputs:
             earlier.append(self.inputs[report.input.path])
         for then in earlier:
@@ -63,6 +87,17 @@ class Baseline:
                 told = " or ".join(sorted(_told(one) for one in then))
                 message = f"{clean(self.file.path)}: {path} was judged by {told}, in this run by {_told(now)}; "
                 raise UserError("baseline-options", f"{message}make the baseline with the same options", 2)
+
+
+def _failing(report: FileReport) -> Iterator[tuple[str, Cpus]]:
+    """(fingerprint, CPU configurations) of each violated or waived clause, once for each exit."""
+    for site in report.sites:
+        found: dict[str, Cpus] = {}
+        for clause in site.clauses:
+            if clause.status in _BAD:
+                found[clause.id] = found.get(clause.id, frozenset()) | frozenset(clause.configs)
+        for name, configs in found.items():
+            yield of_clause(report, site, name), configs
 
 
 def _told(settings: Settings) -> str:
@@ -85,13 +120,16 @@ def load(path: Path) -> Baseline:
             raise ValueError(f"the schema is not {SCHEMA}")
         _settled(report, str(path))
         inputs = _inputs(report)
-        known: dict[str, frozenset[Settings]] = {}
-        for name, source in _known(report, str(path)):
-            known[name] = known.get(name, frozenset()) | inputs[source]
+        found: dict[str, tuple[set[Settings], list[Cpus]]] = {}
+        for name, source, configs in _known(report, str(path)):
+            settings, exits = found.setdefault(name, (set(), []))
+            settings |= inputs[source]
+            exits.append(configs)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         text = str(error) if type(error) is ValueError else type(error).__name__
         message = f"{clean(str(path))}: not a report of verify-exit --format json: {clean(text[:200])}"
         raise UserError("baseline-invalid", message, 2) from None
+    known = {name: Known(frozenset(settings), tuple(exits)) for name, (settings, exits) in found.items()}
     return Baseline(InputFile(str(path), hashlib.sha256(data).hexdigest()), inputs, known)
 
 
@@ -133,18 +171,21 @@ def _settled(report: Mapping[str, Any], path: str) -> None:
             _refuse("baseline-inconclusive", path, "it has an exit with an open clause, so it is no baseline", [])
 
 
-def _known(report: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """(fingerprint, input) of each violated or waived clause."""
+def _known(report: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, Cpus]]:
+    """(fingerprint, input, CPU configurations) of each violated or waived clause, once for each exit."""
     for site in report["sites"]:
+        found: dict[str, Cpus] = {}
         for clause in site["clauses"]:
-            if clause["status"] not in ("violated", "waived"):
+            if clause["status"] not in _BAD:
                 continue
             name = clause.get("fingerprint")
             if name is None:
                 _refuse("baseline-old", path, "an earlier verify-exit wrote it, without fingerprints", [])
             if not isinstance(name, str) or not _FINGERPRINT.fullmatch(name):
                 raise ValueError("a fingerprint is malformed")
-            yield name, site["input"]
+            found[name] = found.get(name, frozenset()) | {(_text(one), _text(other)) for one, other in clause["config"]}
+        for name, configs in found.items():
+            yield name, site["input"], configs
 
 
 def _objects(value: Any, key: str) -> list[dict[str, Any]]:

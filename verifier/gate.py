@@ -51,14 +51,19 @@ def decide(
     if baseline is not None:
         for report in reports:
             baseline.check_options(report)
-    codes = [_code(report, mode, baseline) for report in reports]
+    known = _known(reports, baseline)
+    codes = [_code(report, mode, known) for report in reports]
     if strict and any(use.state != "used" for use in uses):
         codes.append(USAGE)
     # No report at all is inconclusive in every mode: nothing was looked at.
     return Gate(mode, worst_code(codes), findings(reports, baseline), None if baseline is None else baseline.file)
 
 
-def _code(report: FileReport, mode: GateMode, baseline: Baseline | None) -> int:
+def _known(reports: Sequence[FileReport], baseline: Baseline | None) -> frozenset[str]:
+    return frozenset() if baseline is None else baseline.explained(reports)
+
+
+def _code(report: FileReport, mode: GateMode, known: frozenset[str]) -> int:
     """The exit code for one report. What is no statement about the code stays in every mode."""
     codes = {PROVED}
     if any(reason.code == "stopped" for reason in report.reasons):
@@ -70,7 +75,7 @@ def _code(report: FileReport, mode: GateMode, baseline: Baseline | None) -> int:
         codes.add(code if code in (USAGE, INPUT, INTERRUPTED) else INTERNAL)
     elif mode != "advisory" and _open(report):
         codes.add(INCONCLUSIVE)
-    if mode != "advisory" and any(finding.state == "new" for finding in _violations(report, baseline)):
+    if mode != "advisory" and any(finding.state == "new" for finding in _violations(report, known)):
         codes.add(VIOLATED)
     return worst_code(codes)
 
@@ -95,15 +100,16 @@ def _site_open(site: SiteResult) -> bool:
 
 def findings(reports: Sequence[FileReport], baseline: Baseline | None) -> tuple[Finding, ...]:
     """Everything that speaks against a pass, in the order of the reports; each once."""
-    found = (finding for report in reports for finding in _findings(report, baseline))
+    known = _known(reports, baseline)
+    found = (finding for report in reports for finding in _findings(report, known))
     return tuple(dict.fromkeys(found))
 
 
-def _findings(report: FileReport, baseline: Baseline | None) -> Iterator[Finding]:
+def _findings(report: FileReport, known: frozenset[str]) -> Iterator[Finding]:
     path = report.input.path
     if report.error is not None or report.verdict == "error":
         yield Finding(path, report.error[0] if report.error is not None else "error", of_error(report), "new")
-    yield from _violations(report, baseline)
+    yield from _violations(report, known)
     reasons = [reason for reason in report.reasons if reason.code != "waived"]
     for reason in reasons:
         yield Finding(path, reason.code, of_reason(report, reason), "new", reason.location)
@@ -113,7 +119,7 @@ def _findings(report: FileReport, baseline: Baseline | None) -> Iterator[Finding
         yield from _unexplained(report)
 
 
-def _violations(report: FileReport, baseline: Baseline | None) -> Iterator[Finding]:
+def _violations(report: FileReport, known: frozenset[str]) -> Iterator[Finding]:
     """The violated and waived clauses; one that is violated on some CPU configuration is not waived."""
     for site in report.sites:
         bad: dict[str, list[ClauseResult]] = {}
@@ -123,12 +129,11 @@ def _violations(report: FileReport, baseline: Baseline | None) -> Iterator[Findi
         for name, results in bad.items():
             name_of_it = of_clause(report, site, name)
             waived = all(result.status == "waived" for result in results)
-            known = baseline is not None and name_of_it in baseline.known
             yield Finding(
                 report.input.path,
                 name,
                 name_of_it,
-                "waived" if waived else "known" if known else "new",
+                "waived" if waived else "known" if name_of_it in known else "new",
                 site.location,
             )
 

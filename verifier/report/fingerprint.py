@@ -2,9 +2,10 @@
 """Names of findings that stay the same while lines and addresses move.
 
 A finding is named by what it is about: the input (its path as seen from the project's root), the
-kind of exit, the symbol it stands in, which of several such exits there it is, and the clause. What
-makes the clause fail is not part of the name: the same clause failing at the same exit for another
-reason is the same finding.
+contract, the symbol of the entry, the kind of exit, the symbol it stands in, which of several such
+exits there it is, and the clause. What makes the clause fail is not part of the name: the same clause
+failing at the same exit for another reason is the same finding. One file may be verified from two
+entries, or under two contracts: what is known of one says nothing about the other.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ DIGITS = 32
 
 def of_clause(report: FileReport, site: SiteResult, clause: str) -> str:
     """The fingerprint of ``clause`` at ``site``, one of the report's; ``DIGITS`` lower-case hexadecimal digits."""
-    alike = {
-        (other.location.address, other.entry)
-        for other in report.sites
-        if (other.kind, other.location.symbol) == (site.kind, site.location.symbol)
-    }
+    about = _about(site)
+    alike = {(other.location.address, other.entry) for other in report.sites if _about(other) == about}
     number = sorted(alike).index((site.location.address, site.entry))
-    return _digest("clause", _key(report), site.kind, site.location.symbol or "", number, clause)
+    return _digest("clause", _key(report), report.contract, *about, number, clause)
+
+
+def _about(site: SiteResult) -> tuple[str, str, str]:
+    """The kind of exit, its symbol, and that of the entry: an address, and a distance from a symbol, may move."""
+    entry = "" if site.entry[:1].isdigit() else site.entry.partition("+")[0]
+    return site.kind, site.location.symbol or "", entry
 
 
 def of_reason(report: FileReport, reason: Reason) -> str:
