@@ -29,7 +29,8 @@ from verifier.shards import MOST, positions
 MAX_BYTES = 256 << 20
 """Largest part that is read."""
 
-BAD, DIFFER = "bad-part", "parts-differ"
+BAD = "bad-part"
+DIFFER = "parts-differ"
 
 _DIGEST = 64
 """Hexadecimal digits of a SHA-256."""

@@ -119,7 +119,7 @@ def _in_workers(works: Sequence[Work], quiet: bool, jobs: int) -> tuple[FileRepo
 
     def tick(running: Sequence[int]) -> None:
         if line is not None:
-            names = ", ".join(works[number].path for number in running)
+            names = ", ".join(works[number].path for number in sorted(running))
             line.stage(f"{len(reports)} done, now {names}")
             line.tick()
 
@@ -160,7 +160,7 @@ def _opened(work: Work, answer: bytes | Ended) -> tuple[FileReport, str, Mapping
             report = decode(text)
             check(report)
             return report, str(said), {name: None if one is None else (*one,) for name, one in noted.items()}
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError) as error:
             why = f"its worker process sent no report: {error}"
     elif answer.how == "died":
         why = answer.text
