@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import runpy
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -33,8 +33,6 @@ from page import table, write  # noqa: E402
 from rows import Answer, Found, Row, flags_row, images_rows, samples_rows, tree_row  # noqa: E402
 
 NAMES = ("cold", "cold-proved", "cached", "tree", "tests", "vmlinux", "memory", "vmlinux-memory", "start")
-PARTS = {"floors": "floors.py", "growth": "growth.py", "profile": "profile_run.py"}
-"""What else is on the page, each by its own script with ``--write``."""
 
 
 def rows_of(only: Sequence[str], images: Path | None, full: bool, directory: Path) -> list[Row]:
@@ -130,11 +128,13 @@ def record(rows: Sequence[Row], answers: Sequence[Answer], found: Found, about: 
 
 
 def others() -> None:
-    """Run the scripts of the page's other figures, each as if it were called with ``--write``."""
-    for name, script in PARTS.items():
-        print(f"\n{name}\n", flush=True)
-        sys.argv = [script, "--write"]
-        runpy.run_path(str(HERE / script), run_name="__main__")
+    """Run the scripts of the page's other figures; the profile's writes what it prints."""
+    for script in ("floors.py", "growth.py"):
+        subprocess.run([sys.executable, str(HERE / script), "--write"], check=True)
+    command = [sys.executable, str(HERE / "profile_run.py")]
+    profile = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    print(profile.stdout)
+    write("profile", profile.stdout)
 
 
 if __name__ == "__main__":

@@ -105,9 +105,9 @@ LAST = bytes.fromhex("c9c30f1f440000")
 
 
 def unrelated(size: int) -> bytes:
-    """About so many bytes of functions that have nothing to do with the exit and call each other."""
+    """A function that only returns, then about so many bytes of others that have nothing to do with the exit."""
     source = random.Random(1)  # noqa: S311 - the same code each time
-    code, starts = bytearray(), [0]
+    code, starts = bytearray(LAST[1:]), [0]
     while len(code) < size:
         starts.append(len(code))
         for _ in range(source.randrange(1, 4)):
@@ -161,17 +161,17 @@ def _in_file(name: str, text: Callable[[int], str]) -> Callable[[int, Path], Pat
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(
         "path", "straight instructions", (0, 250, 500, 1000, 2000, 4000),
-        "each instruction is lifted and evaluated once; the terms of a register grow with what is done to it",
+        "each instruction is executed, shown and replayed; a sum over the path is read anew at each step",
         _in_file("path", path),
     ),
     Dimension(
         "tests", "work-flag tests", (0, 4, 8, 16, 32, 64),
-        "one state leaves each join; the terms of the registers that an arm changes get one choice deeper",
+        "two arms and a join each; the term of the register that the work changes gets one choice deeper",
         _in_file("tests", tests),
     ),
     Dimension(
         "sites", "SYSRETs", (1, 2, 4, 8, 16, 32),
-        "each exit is proved and its witness replayed by itself",
+        "each exit is proved and its witness replayed by itself, and the way to the last one passes all tests",
         _in_file("sites", sites),
     ),
     Dimension(
@@ -181,11 +181,11 @@ DIMENSIONS: tuple[Dimension, ...] = (
     ),
     Dimension(
         "patched", "patched places", (0, 4, 8, 16, 32, 64),
-        "a place is left in as many forms as it has; the forms join behind it",
+        "whether a form can run is asked under everything that was asked before; the forms join behind the place",
         _in_file("patched", patched),
     ),
     Dimension(
-        "image", "MiB of other code", (0, 1, 2, 4, 8, 16),
+        "image", "MiB of other code", (0, 4, 8, 16, 32, 64),
         "the file is read and hashed, and its code is searched for exits and for the ways to them",
         lambda size, directory: program(size << 20, directory),
     ),
