@@ -14,7 +14,7 @@ import golden
 import pytest
 from hostile_names import NAMES, obeyed
 from html_samples import EVERYTHING, LISTED, MAP, RUNS, listed, renamed_run
-from report_samples import proved
+from report_samples import proved, violated
 
 from verifier.model import ClauseResult, CodeLine, Location, PathMap, Run, SiteResult
 from verifier.report import Style, render
@@ -82,6 +82,16 @@ def page(run: Run) -> str:
 def test_golden(name: str) -> None:
     """The content of the page is exactly what was looked at."""
     golden.check(f"html/{name}.html", main(RUNS[name]))
+
+
+def test_one_exit_from_two_entries_is_told_apart() -> None:
+    """The tables of one exit say from which entry each is; the scope names the exit once."""
+    report = violated()
+    site = report.sites[0]
+    text = page(Run((replace(report, sites=(site, replace(site, entry="from_interrupt"))),)))
+    name = f"entry.S:{site.location.line}, exit_to_user+{site.location.offset:#x}"
+    assert f"SYSRETQ at {name}, from exit_to_user " in text and f"SYSRETQ at {name}, from from_interrupt " in text
+    assert f"SYSRETQ at {name}, SYSRETQ" not in text
 
 
 @pytest.mark.parametrize("name", RUNS)

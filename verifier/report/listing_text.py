@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from verifier.model import CodeLine, Counterexample, FileReport, PathMap, SiteResult, Status
 from verifier.report.grouping import Violation
 from verifier.report.machine import code_heading, failed, offset, single
+from verifier.report.supports import branches
 from verifier.report.words import source
 
 _LEGEND = "S: leads to SYSRET or SYSEXIT only, I: to IRET only, B: to both, -: to neither"
@@ -75,16 +76,12 @@ def listing(report: FileReport, path_map: PathMap) -> list[str]:
     return lines
 
 
-def rests_on(report: FileReport, site: SiteResult, clause: str) -> list[str]:
-    """The branches that the proof of ``clause`` rests on, by source line or place, from the site's entry."""
-    found = [
-        _short(line, site)
-        for path_map in report.maps
-        if path_map.entry == site.entry
-        for line in path_map.lines
-        if clause in line.supports
-    ]
-    return list(dict.fromkeys(found))
+def rests_on(report: FileReport, site: SiteResult) -> dict[str, list[str]]:
+    """For each clause the branches that its proof at the exit rests on, by source line or place."""
+    return {
+        name: list(dict.fromkeys(_short(report.maps[number].lines[index], site) for number, index in places))
+        for name, places in branches(report, site).items()
+    }
 
 
 def _short(line: CodeLine, site: SiteResult) -> str:

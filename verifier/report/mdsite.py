@@ -27,11 +27,12 @@ def clause_table(report: FileReport, site: SiteResult) -> list[str]:
         key = (family, clause.status, note)
         groups.setdefault(key, []).append(clause)
     rows = []
+    rests = rests_on(report, site)
     for (family, status, note), members in groups.items():
         ids = list(dict.fromkeys(member.id for member in members))
         configs = in_order(config for member in members for config in member.configs)
         meaning = narrative.clause_meaning(ids[0] if len(ids) == 1 else family)
-        branches = list(dict.fromkeys(place for name in ids for place in rests_on(report, site, name)))
+        branches = list(dict.fromkeys(place for name in ids for place in rests.get(name, ())))
         rows.append(
             (
                 codes(ids),

@@ -261,7 +261,7 @@ def scope(report: FileReport) -> list[tuple[str, str]]:
         ("Profile", report.profile),
         ("CPU configurations", ", ".join("/".join(config) for config in in_order(report.configs))),
         ("Entries", ", ".join(report.entries)),
-        ("Exits", listed([exit_name(site) for site in report.sites], 16)),
+        ("Exits", listed(list(dict.fromkeys(exit_name(site) for site in report.sites)), 16)),
         ("Code", code if ranges else ""),
     ]
     return [(label, value) for label, value in rows if value]

@@ -13,10 +13,13 @@ from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, clause_ids, examples
 from verifier.report.html.parts import badge, code, cpus, fold, heading, hidden, pairs, row, said, spot, table
 from verifier.report.meaning import switch
+from verifier.report.supports import branches
 from verifier.report.words import capital, counted, hexa, in_order
 
 _REGISTER = "gpr."
 _FEW = 8
+_NO_BRANCH = "no branch"
+_WITHOUT = "the clause follows from what every path does, and from the assumptions."
 
 
 def tables(page: Page) -> Content:
@@ -24,20 +27,26 @@ def tables(page: Page) -> Content:
     sites = page.report.sites
     if not sites:
         return el("p", "No exit was judged, so there is no clause to show.")
-    return [_site(page, number, one) for number, one in enumerate(sites)]
+    found = [_site(page, number, one) for number, one in enumerate(sites)]
+    if any(line.supports for one in page.report.maps for line in one.lines):
+        found.append(el("p", f"{_NO_BRANCH.capitalize()}: {_WITHOUT}", class_="note"))
+    return found
 
 
 def _site(page: Page, number: int, site: SiteResult) -> Element:
     where = site.location
     anchor = page.site(number)
+    name = spot(where)
+    if sum(other.location == where for other in page.report.sites) > 1:
+        name += f", from {site.entry}"
     listed = page.row_of(site, where)
     shown: Content = [". ", el("a", "Show it in the listing", href=f"#{listed}", class_="go")] if listed else None
     return el(
         "section",
-        heading(page.level + 1, site.kind.upper(), f" at {spot(where)} ", badge(site.verdict), id_=f"{anchor}-t"),
+        heading(page.level + 1, site.kind.upper(), f" at {name} ", badge(site.verdict), id_=f"{anchor}-t"),
         el("p", "Entry: ", code(site.entry), shown, class_="note"),
         table(
-            hidden(f"Clauses at {spot(where)}"),
+            hidden(f"Clauses at {name}"),
             ("Clause", "Status", "What it says", "Rests on"),
             _rows(page, number, site),
             "clauses",
@@ -113,14 +122,12 @@ def _links(page: Page, number: int, site: SiteResult) -> _Links:
         where = cpus(violation.configs, page.report.configs)
         text = "counterexample" + ("" if set(violation.configs) >= set(page.report.configs) else f" ({where})")
         shown.append(el("a", text, href=f"#{page.example(number, order)}"))
-    on_map = page.map_of(site)
-    for index, line in enumerate(page.report.maps[on_map].lines if on_map is not None else ()):
-        for name in line.supports:
-            at = line.location
+    links.asked = any(line.supports for one in page.report.maps if one.entry == site.entry for line in one.lines)
+    for name, places in branches(page.report, site).items():
+        for on_map, index in places:
+            at = page.report.maps[on_map].lines[index].location
             text = str(at.line) if at.line is not None else f"+{hexa(at.offset)}" if at.symbol else hexa(at.address)
-            anchor = page.row(on_map or 0, index)
-            links.asked = True
-            links.guards.setdefault(name, []).append(el("a", text, href=f"#{anchor}"))
+            links.guards.setdefault(name, []).append(el("a", text, href=f"#{page.row(on_map, index)}"))
     return links
 
 
@@ -143,7 +150,7 @@ def _rests(names: Sequence[str], links: _Links, found: Sequence[ClauseResult]) -
             parts += [", " if order else None, link]
     if not parts and links.asked and any(one.status == "proved" for one in found):
         rule = clause(names[0])
-        text = "the contract's promise" if rule is not None and rule.promise else "no branch"
+        text = "the contract's promise" if rule is not None and rule.promise else _NO_BRANCH
         return el("span", text, class_="no")
     return parts
 
