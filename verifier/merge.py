@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +18,7 @@ from verifier.boundedfile import read
 from verifier.codec import Malformed, decode
 from verifier.conclude import CALL, Ready, conclude, ready
 from verifier.model import ALL_CONFIGS, Config, FileReport, Run, Shard, UserError
+from verifier.records import record
 from verifier.report import parts
 from verifier.report.verdict import INPUT, check
 from verifier.report.words import clean, counted
@@ -36,7 +36,7 @@ _DIGEST = 64
 """Hexadecimal digits of a SHA-256."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A file that was read. ``shard`` is None for a run over all its inputs."""
 
@@ -70,7 +70,11 @@ def load(path: Path) -> Part:
         data = read(path, MAX_BYTES, "what --format parts=FILE wrote", BAD, BAD)
     except UserError as error:
         raise UserError(error.code, error.message, INPUT) from None
-    name = clean(str(path))
+    return opened(data, clean(str(path)))
+
+
+def opened(data: bytes, name: str) -> Part:
+    """The part that ``data`` is; ``name`` is what messages call it. Raises UserError("bad-part", exit code 4)."""
     try:
         whole = json.loads(data.decode("ascii"))
         if not isinstance(whole, dict) or whole.get("schema") != parts.SCHEMA:
