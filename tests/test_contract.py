@@ -727,7 +727,7 @@ def test_specs_are_found_in_a_checkout_and_in_a_wheel(tmp_path: Path) -> None:
     assert specs_dir() == ROOT / "specs"
     package = tmp_path / "site" / "verifier"
     package.mkdir(parents=True)
-    for name in ("__init__.py", "model.py", "recording.py", "contract.py", "reads.py", "toml_table.py"):
+    for name in ("__init__.py", "model.py", "records.py", "recording.py", "contract.py", "reads.py", "toml_table.py"):
         shutil.copy(ROOT / "verifier" / name, package / name)
     program = "from verifier import contract as c; print(c.specs_dir().name, *c.contract_names())"
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"records"}),
     frozenset({"confine", "globs", "parallel", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "toml_table"}),
@@ -253,7 +254,7 @@ def test_process_starters_are_recognised(name: str) -> None:
 @pytest.mark.parametrize("blind", ["report", "clauses"])
 def test_compares_and_shows_data_only(blind: str) -> None:
     """The clauses never see the CPU model; renderers see plain data and clauses' texts, no contract and no engine."""
-    seen = {"model", "outcomes", "reasons", "recording", "terms"}
+    seen = {"model", "outcomes", "reasons", "recording", "records", "terms"}
     seen |= {"clauses", "codec"} if blind == "report" else set()
     wrong = [
         f"{where(path)} imports verifier.{other}"
@@ -280,7 +281,7 @@ def test_renderers_judge_nothing() -> None:
 def test_isa_knows_no_contract() -> None:
     """CPU facts are not kernel facts: verifier/isa imports neither contracts nor what reads them."""
     seen = {other for path in modules() if component(path) == "isa" for other in own_imports(path)}
-    assert seen <= {"model", "outcomes", "terms"}
+    assert seen <= {"model", "outcomes", "records", "terms"}
 
 
 def test_explain_loads_no_engine() -> None:

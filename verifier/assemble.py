@@ -20,7 +20,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -30,6 +29,7 @@ from verifier.buildflags import Build
 from verifier.confine import Confinement, started
 from verifier.includes import Allowed, allowed, check, dependencies, in_messages, named, opened, outside
 from verifier.model import UserError
+from verifier.records import record
 from verifier.source import SOURCE_BYTES, blank_header, printable
 from verifier.source import read_input as read_input
 
@@ -53,7 +53,7 @@ _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/nix/store", "/gnu/store
 _QUIET = (("-fno-diagnostics-show-caret", "-fdiagnostics-column-unit=byte"), ("-fno-caret-diagnostics",), ())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """Bounds for one run of one tool.
 
@@ -140,7 +140,7 @@ def assembler_versions() -> tuple[tuple[str, str], ...]:
     return tuple(versions)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Run:
     """One source on its way through the tools."""
 
@@ -393,7 +393,7 @@ def _same_file(one: str, other: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Preprocessor:
     """What is asked once of a compiler: the directories of its own headers, the flags against quoting."""
 

@@ -11,12 +11,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from verifier.boundedfile import read
 from verifier.model import FileReport, InputFile, UserError
+from verifier.records import record
 from verifier.report.fingerprint import DIGITS, of_clause
 from verifier.report.words import clean
 
@@ -35,7 +35,7 @@ _STATUSES = frozenset({"proved", "violated", "unknown", "not-applicable", "waive
 _VERDICTS = frozenset({"proved", "violated", "inconclusive", "error"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """A violated or waived clause: how its input was judged, and on which CPU configurations each exit had it."""
 
@@ -43,7 +43,7 @@ class Known:
     exits: tuple[Cpus, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Baseline:
     """A report to compare with: ``inputs`` has how each input was judged, by its path.
 

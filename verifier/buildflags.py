@@ -15,12 +15,13 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import NoReturn
 
 from verifier.compilerflags import CompilerFlags, read_command
 from verifier.model import UserError
+from verifier.records import record
 from verifier.source import printable, read_input
 
 DATABASE = "compile_commands.json"
@@ -35,7 +36,7 @@ _CMD_LINE = re.compile(r"^(?:saved)?cmd_(\S+) :=[ \t]*(.*)$", re.MULTILINE)
 _SEPARATOR = re.compile(r"[;&|]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Build:
     """The flags for one source, the absolute directory that they are relative to, and the record they are from.
 

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from verifier.contract import specs_dir
 from verifier.model import FileReport
 from verifier.opening import Opened, tool
 from verifier.options import Options
+from verifier.records import record
 from verifier.report.verdict import check
 
 FILE = "results.sqlite"
@@ -110,7 +111,7 @@ def own_code() -> str:
     return hashed.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """What a look-up gave; ``note`` is "" or what is wrong, and ``usable`` whether the file is of use all the same."""
 

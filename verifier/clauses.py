@@ -9,18 +9,18 @@ outcomes; it knows no instruction semantics. Importing this module is cheap.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from verifier.model import GPRS
 from verifier.outcomes import RF, SYSRET_RFLAGS, TF, ExitView
+from verifier.records import record
 from verifier.terms import Truth, bit, eq, land, lnot, lor
 
 Tier = Literal["seed", "safety", "visible", "timing", "setup"]
 PROFILES = ("seed", "safety", "equivalence")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clause:
     """One clause.
 

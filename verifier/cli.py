@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType
 
 from verifier.commands import COMMANDS
@@ -25,6 +25,7 @@ from verifier.model import Run, UserError
 from verifier.options import Options, from_namespace
 from verifier.outputs import Outputs, guessed
 from verifier.parsers import build_parser
+from verifier.records import record
 from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE
 from verifier.request import (
     configuration,
@@ -111,7 +112,7 @@ def _main(words: list[str]) -> int:
     return _once(parsed, parser)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """One call, completed from the configuration. ``shard`` is (index from 1, of how many)."""
 

@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from verifier.model import UserError
+from verifier.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompilerFlags:
     """What the command that builds one source means for it.
 

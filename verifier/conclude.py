@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from verifier.console import say
 from verifier.gate import decide
 from verifier.model import FileReport, GateMode, InputFile, Run, Shard, UserError, Waiver
 from verifier.options import Options
+from verifier.records import record
 from verifier.report.verdict import USAGE, exit_code, worst_code
 from verifier.waivers import apply, warnings
 from verifier.waivers import load as load_waivers
@@ -23,7 +23,7 @@ CALL = "(command line)"
 """What stands for an input where the call itself is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """What decides the exit code. ``baseline`` and ``waivers`` are files, or None."""
 
@@ -33,7 +33,7 @@ class Rules:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ready:
     """The rules with their files read."""
 

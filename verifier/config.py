@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.configvalues import Place, known, read, seen_from_here
@@ -19,6 +18,7 @@ from verifier.globs import Glob
 from verifier.model import UserError
 from verifier.options import Options
 from verifier.reads import note
+from verifier.records import record
 from verifier.settings import FILE_KEYS, RUN_KEYS, TARGET_KEYS, Key, RunSettings, Settings, over
 from verifier.source import read_input
 from verifier.toml_table import LONG_KEY, kind, one_line
@@ -35,7 +35,7 @@ _TOP = (*FILE_KEYS, *RUN_KEYS, Key("target", "tables", "the files to verify"))
 _IN_TARGET = (*TARGET_KEYS, *FILE_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """One ``[[target]]``: its number from 1, its files, and what it says of them."""
 
@@ -55,7 +55,7 @@ class Target:
         return any(glob.matches(key) for glob in self.paths) and not any(glob.matches(key) for glob in self.exclude)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Config:
     """A configuration file as it was read.
 

@@ -11,13 +11,13 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from verifier.globs import VERSION_CONTROL, Glob, below, parse
 from verifier.model import UserError
+from verifier.records import record
 from verifier.report import FORMATS
 from verifier.settings import Key
 from verifier.toml_table import kind, one_line
@@ -29,7 +29,7 @@ _MACRO = re.compile(r"[A-Za-z_]\w*(?:=.*)?", re.ASCII)
 _RLIMIT = 0xFFFF_FFFF  # the solver's counter has 32 bits
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A table of a configuration: where it stands, for messages, and the directories that its paths are about.
 

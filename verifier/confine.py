@@ -19,8 +19,9 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
+
+from verifier.records import record
 
 # The same numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -34,7 +35,7 @@ _TCP = 3  # bind and connect (ABI 4)
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confinement:
     """What a process may open: ``writable`` to change and read, ``readable`` to read; None means every file."""
 

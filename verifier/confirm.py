@@ -9,7 +9,6 @@ the emulator's numbers alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from verifier.isa.machine import FLAG_POSITIONS
 from verifier.isa.msr import TRACKED
@@ -20,6 +19,7 @@ from verifier.lift.state import State
 from verifier.lift.symbols import Symbol, Symbols
 from verifier.model import GPRS, Defect, Image, address_of
 from verifier.recording import Bytes, EndState, ExitFacts, Recording
+from verifier.records import record
 from verifier.replay import CallEffect, MemoryWord, ReplayRequest, ReplayResult, replay
 from verifier.rerun import differences, emulated_end, exit_problems
 from verifier.solver import Model
@@ -28,7 +28,7 @@ from verifier.trace import Imposed, Trace
 _BASES = {"fs_base", "gs_base", "kernel_gs_base"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confirmation:
     """What the emulator says of one machine.
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
 from verifier.model import FRAME_WORDS, GPRS, UserError
 from verifier.reads import note
+from verifier.records import record
 from verifier.toml_table import Levels, Table, hexadecimal, one_line, parse_toml, quoted
 
 SLOT_BYTES = 8
@@ -49,7 +50,7 @@ _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fact:
     """A value of the contract and who vouches for it (a public reference)."""
 
@@ -57,7 +58,7 @@ class Fact:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """An 8-byte word of the saved frame.
 
@@ -69,7 +70,7 @@ class Slot:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stack:
     """The stack that the frame is on: ``size`` bytes, a power of 2 and aligned to it; the frame begins at ``base``."""
 
@@ -77,7 +78,7 @@ class Stack:
     base: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contract:
     """What a kernel promises at the entry of the analysed code.
 
@@ -147,7 +148,7 @@ class Contract:
         return dict(self.promises).get(clause)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FactSpec:
     """One [table.key] of the format: its allowed values and the one assumed if it is absent.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 
 import claripy
 
@@ -32,12 +32,13 @@ from verifier.obligations import Reference, by_contract, exit_view
 from verifier.outcomes import TF, ExitView, Outcome
 from verifier.prove import Answer, config_condition, exactness
 from verifier.recording import ExitFacts
+from verifier.records import record
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land
 from verifier.trace import Followed, follow
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """What every counterexample of one site needs.
 

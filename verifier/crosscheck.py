@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Literal
 
 from verifier.model import Defect, UserError
 from verifier.obligation_text import Obligation
+from verifier.records import record
 
 Answer = Literal["sat", "unsat", "unknown"]
 
@@ -24,7 +24,7 @@ SOLVERS = ("bitwuzla", "cvc5")
 """What ``--cross-check`` may name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """Bounds of one question.
 
@@ -39,7 +39,10 @@ class Limits:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+USUAL = Limits()
+
+
+@record
 class Check:
     """What one solver says to one obligation; ``note`` says why it has no answer."""
 
@@ -98,7 +101,7 @@ def require(solvers: Iterable[str]) -> None:
 def check(
     obligations: Sequence[Obligation],
     solvers: Sequence[str],
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Check, ...]:
     """Ask every solver every obligation; of formulas that are the same only one is asked.
@@ -119,7 +122,7 @@ def check(
     return tuple(found)
 
 
-def ask(solver: str, text: str, limits: Limits = Limits()) -> tuple[Answer, str]:
+def ask(solver: str, text: str, limits: Limits = USUAL) -> tuple[Answer, str]:
     """One solver's answer to one script with one ``check-sat``, and why there is none.
 
     The solver is not told the expected answer: cvc5 would reject another one as an error.

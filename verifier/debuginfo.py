@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from verifier.model import LineEntry
+from verifier.records import record
 
 MAX_NAMES = 64 << 20
 """Characters of file and directory names in one table."""
@@ -69,7 +70,7 @@ class Reader:
         return text
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Header:
     minimum_length: int
     line_base: int
@@ -94,7 +95,7 @@ class Strings:
         return name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """A unit's place in the section: its first byte, the one behind its length, its end; 64-bit DWARF or not."""
 

@@ -17,7 +17,7 @@ import tempfile
 import textwrap
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import IO, Literal
@@ -28,6 +28,7 @@ from verifier.console import use_color, width
 from verifier.contract import Contract, contract_names, load_contract, specs_dir
 from verifier.model import UserError
 from verifier.options import DEFAULT_CONTRACT, Options
+from verifier.records import record
 from verifier.report.verdict import INPUT, INTERNAL, PROVED
 from verifier.report.words import clean, counted
 
@@ -53,7 +54,7 @@ PYTHONS = ((3, 11), (3, 13))
 _PIN = re.compile(r"([A-Za-z0-9._-]+)\s*==\s*([^\s;,]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """What one check found. ``hint`` says what to do if ``state`` is not ok; a note asks for nothing."""
 
@@ -64,7 +65,7 @@ class Finding:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surroundings:
     """What the checks look at beside the installation: a stream, environment variables, a directory."""
 

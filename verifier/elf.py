@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from verifier.records import record
+
 ET_REL, ET_EXEC, ET_DYN = 1, 2, 3
 EM_386, EM_X86_64 = 3, 62
 SHT_NULL, SHT_SYMTAB, SHT_RELA, SHT_NOTE, SHT_NOBITS, SHT_REL = 0, 2, 4, 7, 8, 9
@@ -34,7 +36,7 @@ _NOTE_AREAS, _NOTE_LIMIT = 64, 1 << 16  # a file has few and short ones
 _NT_GNU_BUILD_ID = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileHeader:
     """What the ELF header says; ``wide`` is ELFCLASS64. Tables that are absent have count 0."""
 
@@ -48,7 +50,7 @@ class FileHeader:
     names_index: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """A section header with its name; the other fields are those of Elf64_Shdr."""
 
@@ -64,7 +66,7 @@ class Header:
     alignment: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Segment:
     """A program header (Elf64_Phdr); ``index`` is its number in the table. Not checked against the file."""
 

@@ -19,7 +19,6 @@ either complete or empty; ``problems`` says why it is empty.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from verifier.boundaries import Boundaries
@@ -27,6 +26,7 @@ from verifier.isa import Encoding
 from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, RegisterOperand
 from verifier.model import Image, address_of
 from verifier.predecessors import Predecessor, Predecessors, Unclear
+from verifier.records import record
 
 MOST = 4096
 """So many instructions are walked over for one level of starts at most."""
@@ -35,7 +35,7 @@ RSP = 4
 """Its number in a ModRM byte (SDM vol. 2A, table 2-2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Start:
     """A place to start from: behind a call, behind the last word of a frame, or at a function's start."""
 
@@ -43,7 +43,7 @@ class Start:
     kind: Literal["return", "frame", "function"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entries:
     """The starts for the exit at ``site``, by address. A level that is not known for all ways is empty."""
 
@@ -118,7 +118,7 @@ def frame_misfit(start: int, size: int, pushed: tuple[int, ...], predecessors: P
     return ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Position:
     """In front of the instruction at ``place``, ``above`` bytes of stack that is popped later still being pushed."""
 

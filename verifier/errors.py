@@ -6,10 +6,10 @@ The codes are stable: they appear on stderr and in reports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from verifier.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorCode:
     """``title`` is one line, ``remedy`` what to do. ``exits`` are the exit codes that it comes with."""
 

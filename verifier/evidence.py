@@ -25,6 +25,7 @@ from verifier.model import (
 )
 from verifier.options import Options
 from verifier.progress import Progress
+from verifier.records import record
 
 # What makes evidence is imported where it is asked for: most runs ask for none, and each import costs all of them.
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _EVERY_CLAUSE = ("cover", "steps", "reached")
 _SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What was asked for of one input: ``challenge`` machines for each exit, ``obligations`` as text, a ``listing``."""
 
@@ -189,7 +190,7 @@ def _divergence(where: Location, one: Divergence) -> Disagreement:
     return Disagreement(where, one.clause, one.config, (problem,), inputs, None, end)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What other solvers said: a summary, the reasons that follow, and what is no longer proved.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from verifier.elf import (
@@ -41,6 +40,7 @@ from verifier.elf import (
     segments,
 )
 from verifier.model import Relocation, Section
+from verifier.records import record
 
 LOW_END = 0x10000
 """Data linked below this address is left out of the image.
@@ -63,7 +63,7 @@ _DF_TEXTREL = 4
 _NARROW = frozenset({2, 4, 10, 11})  # R_X86_64_PC32, _PLT32, _32, _32S: 32-bit fields; the others are taken as 64-bit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Executable:
     """What a linked file holds: ``sections`` for the image, sorted, and those left out of it (LOW_END).
 
@@ -135,7 +135,7 @@ def read_executable(data: bytes) -> Executable:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Piece:
     """A section before its bytes are copied; without ``in_file`` it has none."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
 from verifier.model import GPRS, UserError
 from verifier.reasons import REASONS, ReasonCode
+from verifier.records import record
 from verifier.report.verdict import EXIT_CODES
 
 
@@ -57,7 +57,7 @@ class ClauseText(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Topic:
     """Something else with an id. ``kind`` is a word such as "assumption"; ``parts`` are (label or "", text).
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
+
+from verifier.records import record
 
 VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "RCS", "SCCS", "_darcs"})
 """Directories that hold copies of files, which nobody means."""
@@ -30,7 +31,7 @@ class TooMany(Exception):
     """A search looked at more directory entries than it may."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Glob:
     """A pattern: its text, and its parts between slashes."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.elf import (
     EM_X86_64,
@@ -38,6 +38,7 @@ from verifier.elf import (
 )
 from verifier.lines import LineTableError, line_entries
 from verifier.model import Image, LineEntry, Relocation, Section, Symbol, UserError
+from verifier.records import record
 
 SECTION_BASE = 0xFFFFFFFF81000000
 """Address of the first section: where kernel text usually is, so that 32-bit signed addresses reach it."""
@@ -78,7 +79,7 @@ _NOT_APPLIED: dict[int, tuple[str, int]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Target:
     """What a relocation against one symbol table entry refers to.
 

@@ -15,12 +15,12 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from verifier.model import UserError
 from verifier.reads import note
+from verifier.records import record
 from verifier.source import printable
 
 _MAX_LINKS = 40  # as Linux: path_resolution(7)
@@ -32,7 +32,7 @@ _DIRECTIVE = re.compile(r'(?:#\s*(?:include|include_next|import|embed)\b|\.(?:in
 _LOOKED_AT = 64  # lines of messages, and names in one
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Allowed:
     """The directories, and single files, that the tools may read, without links in their names."""
 

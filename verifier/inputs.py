@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from verifier.contract import Contract
 from verifier.loader import load
 from verifier.model import Image
@@ -12,12 +10,13 @@ from verifier.opening import ELF, Code, Input, code_of, read
 from verifier.options import Options
 from verifier.patching import Patching, with_patches
 from verifier.patchspec import load_tables
+from verifier.records import record
 from verifier.thunks import with_thunks
 
 __all__ = ["Input", "Loaded", "loaded", "prepare", "read"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """An image with what goes with it.
 

@@ -25,6 +25,7 @@ from verifier.pathmap import path_map
 from verifier.plan import Job, Way
 from verifier.progress import SILENT, Progress
 from verifier.prove import Answer, Path, SiteAnswers, config_condition, prove_site
+from verifier.records import record
 from verifier.references import combined, guard_edges, iret_arms, of_arm
 from verifier.results import site_result
 from verifier.sites import Entrance
@@ -32,7 +33,7 @@ from verifier.solver import Budget, Solver
 from verifier.terms import Term, land, lnot, lor
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Task:
     """What is asked of every entry of one image.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from verifier.recording import EndState, Recording
+from verifier.records import record
 
 GPRS: tuple[str, ...] = (
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
@@ -57,7 +58,7 @@ THUNK = "[thunk]"
 """Section names that begin like this hold code that stands in for an external thunk."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Section:
     """An allocated section at its address; ``data`` is empty for SHT_NOBITS."""
 
@@ -69,7 +70,7 @@ class Section:
     writable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Symbol:
     """A named address. ``section`` is None for an undefined (external) symbol."""
 
@@ -81,7 +82,7 @@ class Symbol:
     section: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relocation:
     """A relocated field: ``size`` bytes at ``address``. ``applied`` is False if its type is unknown."""
 
@@ -94,7 +95,7 @@ class Relocation:
     applied: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineEntry:
     """From ``address`` up to the next entry's, code comes from ``file``:``line`` (line 0: none)."""
 
@@ -103,7 +104,7 @@ class LineEntry:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Switch:
     """A Boolean that is fixed before any user runs and decides what a patch site holds.
 
@@ -119,7 +120,7 @@ class Switch:
     paging: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """What a patch site holds if ``switch`` is set (``inverted``: if it is not): ``code``, as long as the site.
 
@@ -136,7 +137,7 @@ class Choice:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PatchSite:
     """Code that is written anew at boot: the last of ``choices`` whose switch says so, else the bytes in the file.
 
@@ -186,7 +187,7 @@ class _Index:
         self.switches: dict[str, Switch] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """Sections, symbols and line numbers of one input, in one 64-bit address space.
 
@@ -359,7 +360,7 @@ class Image:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Location:
     """An instruction: where it is and what it says. ``file``/``line`` are None without line numbers."""
 
@@ -383,7 +384,7 @@ ALL_CONFIGS: tuple[Config, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assumption:
     """Something that the verdict rests on; ``source`` says who promises it."""
 
@@ -392,7 +393,7 @@ class Assumption:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reason:
     """Why a verdict is inconclusive, and what would settle it."""
 
@@ -402,7 +403,7 @@ class Reason:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """A register, flag word or memory word (``name``) that an instruction changed; 64-bit values."""
 
@@ -411,7 +412,7 @@ class Change:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One executed instruction of a counterexample's path.
 
@@ -425,7 +426,7 @@ class Step:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """One value that the counterexample chooses. ``name`` is e.g. "rax", "frame.rip" or "gs:[0x10]".
 
@@ -441,7 +442,7 @@ class Input:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """One field of user-visible state, e.g. ("rip", 0x800000000000); value None: not reached (fault)."""
 
@@ -449,7 +450,7 @@ class Field:
     value: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutcomeView:
     """What an exit instruction does in the counterexample.
 
@@ -464,7 +465,7 @@ class OutcomeView:
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counterexample:
     """A least concrete machine state for which a clause fails, and what happens in it.
 
@@ -487,7 +488,7 @@ class Counterexample:
     recording: Recording | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClauseResult:
     """The answer for one clause at one site for the CPU configurations that share it."""
 
@@ -498,7 +499,7 @@ class ClauseResult:
     counterexample: Counterexample | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeRange:
     """Bytes that a verdict is about: ``start`` up to and without ``end``, and their SHA-256 in hex.
 
@@ -512,7 +513,7 @@ class CodeRange:
     variant: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SiteResult:
     """One exit instruction with all its clauses, in the order of the clause table.
 
@@ -532,7 +533,7 @@ class SiteResult:
     recording: Recording | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Disagreement:
     """A machine for which two ways of running it differ, so that one of them is wrong.
 
@@ -549,7 +550,7 @@ class Disagreement:
     emulated: EndState | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Search:
     """A search on the emulator for a machine that contradicts what is proved of one exit.
 
@@ -568,7 +569,7 @@ class Search:
     divergences: tuple[Disagreement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CrossCheck:
     """What another solver said to ``asked`` obligations: it ``agreed`` with some, and ``opposed`` are the opposite."""
 
@@ -578,7 +579,7 @@ class CrossCheck:
     opposed: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Certificates:
     """Of ``asked`` obligations that nothing satisfies, ``covered`` have a proof that the checker accepts."""
 
@@ -591,7 +592,7 @@ Reach = Literal["fast", "slow", "both", "none"]
 """Which exits the paths through an instruction lead to: SYSRET or SYSEXIT, IRET, both, or none of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeLine:
     """One instruction on the paths from an entry.
 
@@ -622,7 +623,7 @@ class Edge:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PathMap:
     """What was executed from one entry: every instruction by address and variant, and how control goes.
 
@@ -634,7 +635,7 @@ class PathMap:
     edges: tuple[Edge, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceText:
     """A part of a source file: its ``lines`` from the line number ``first`` on, without line ends."""
 
@@ -643,7 +644,7 @@ class SourceText:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputFile:
     """A file that was read, and its hash."""
 
@@ -651,7 +652,7 @@ class InputFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileReport:
     """Everything about one input. ``tool`` is (name, version) of all that is trusted.
 
@@ -695,7 +696,7 @@ class FileReport:
 # Run: all inputs together, and what the gate makes of them.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waiver:
     """A violation that somebody answers for until a day (``expires``: ISO 8601, the last day that it holds)."""
 
@@ -707,7 +708,7 @@ class Waiver:
     expires: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WaiverUse:
     """A waiver of the file that was read, and how many clauses of this run it waived."""
 
@@ -719,7 +720,7 @@ class WaiverUse:
 GateMode = Literal["advisory", "new-only", "strict"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """Something that speaks against a pass: a violated or waived clause, a reason, or an error.
 
@@ -734,7 +735,7 @@ class Finding:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gate:
     """What the gate says: the exit code of the run is ``exit_code``. ``baseline`` is the file compared with."""
 
@@ -744,7 +745,7 @@ class Gate:
     baseline: InputFile | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shard:
     """One of ``of`` parts of a run over ``inputs`` inputs: ``index`` counts from 1.
 
@@ -757,7 +758,7 @@ class Shard:
     selection: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """Everything that one call of the command line found; the renderers get this.
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from verifier import __version__
@@ -28,6 +27,7 @@ from verifier.lift.explore import Leaf
 from verifier.lift.symbols import Symbols
 from verifier.model import ALL_CONFIGS, Config, Location
 from verifier.prove import Answer, Path, SiteAnswers, config_condition, exactness
+from verifier.records import record
 from verifier.smtlib import Printer, comment, plain, script, string
 from verifier.solver import Answer as Found
 from verifier.solver import Model, Solver
@@ -39,7 +39,7 @@ TOGETHER = 200
 """So many refuted queries of an exploration make one obligation; all of them are if their disjunction is."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subject:
     """What the obligations of one entry are about; ``path`` and ``sha256`` are those of the input."""
 
@@ -51,7 +51,7 @@ class Subject:
     profile: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Obligation:
     """One question with the answer that the verdict rests on.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.contract import Contract
 from verifier.isa.iret import iretq
@@ -16,13 +16,14 @@ from verifier.lift.explore import Leaf
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, UserError
 from verifier.outcomes import ExitView, Outcome
+from verifier.records import record
 from verifier.terms import Term, Truth, add, as_term, bits, eq, lor, select, zext
 
 JUDGED = ("sysretq", "sysretl", "sysexitq", "sysexitl")
 """Exits that have an outcome here; they are compared with IRETQ."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """What an IRET exit of the same machine would give user space, where ``condition`` holds.
 

@@ -7,7 +7,6 @@ Nothing here imports the lifter or a solver: a result that is remembered is foun
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,7 @@ from verifier.contract import Contract, load_contract
 from verifier.headerrules import confined
 from verifier.model import Defect, UserError
 from verifier.options import Options, from_words, resolve, with_header
+from verifier.records import record
 from verifier.semantics import digest
 from verifier.source import SourceHeader, parse_header, read_input
 from verifier.unpack import is_container, unpack
@@ -29,7 +29,7 @@ ELF = b"\x7fELF"
 _TRUSTED = ("pyvex", "archinfo", "claripy", "z3-solver", "capstone", "unicorn")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """A file as it was read: its bytes, their SHA-256, and the header lines if it is a source."""
 
@@ -40,7 +40,7 @@ class Input:
     header: SourceHeader
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """The ELF file that an input is, holds or assembles to.
 
@@ -54,7 +54,7 @@ class Code:
     symbols: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opened:
     """One input with everything that was asked of it: ``options`` as they were told, ``chosen`` complete."""
 

@@ -11,10 +11,11 @@ import argparse
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from verifier.model import ALL_CONFIGS, Config, UserError
+from verifier.records import record
 
 PROFILES: tuple[str, ...] = ("seed", "safety", "equivalence")
 """The clause profiles, from the smallest to all clauses."""
@@ -25,7 +26,7 @@ DEFAULT_TIMEOUT = 600.0
 """Seconds for a file: the input may be hostile, and a run that nobody bounds must end as well."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """How to verify one file. None (and an empty ``entries``) means: not told.
 

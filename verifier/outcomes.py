@@ -7,8 +7,7 @@ All fields are terms (``verifier.terms``), so that one clause serves the proof
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from verifier.records import record
 from verifier.terms import Term, Truth
 
 SYSRET_RFLAGS = 0x3C7FD7
@@ -20,7 +19,7 @@ IRET_RFLAGS = 0x3D7FD7
 RF, TF = 1 << 16, 1 << 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """User state behind an exit instruction; 64-bit terms, selectors 16 bits.
 
@@ -37,7 +36,7 @@ class Outcome:
     late_fault: Truth
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExitView:
     """One exit: both outcomes, the rest of the state, the references, and the window events.
 

@@ -7,13 +7,13 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
 from verifier.console import PIPE_WIDTH, say, use_color, width, write_out
 from verifier.model import Run, UserError
+from verifier.records import record
 from verifier.report import FORMATS, LISTING, Style, render
 from verifier.report.verdict import PROVED, USAGE, worst_code
 
@@ -21,7 +21,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 """Environment variable with the file that a CI system shows as the summary of a step."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """A format, and the file that it goes to; None is standard output."""
 
@@ -29,7 +29,7 @@ class Output:
     file: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outputs:
     """Everything that a run writes, and how: ``chosen`` has at most one for standard output.
 

@@ -19,13 +19,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 from typing import Literal
+
+from verifier.records import record
 
 GRACE = 2.0
 """Seconds that a worker has to say what it knows, once the run is to end."""
@@ -39,7 +40,7 @@ MAX_BYTES = 1 << 30
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ended:
     """Why an input has no answer. ``text`` says how its worker died; else it is ""."""
 

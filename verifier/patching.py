@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.model import Image, PatchSite, Switch, address_of, variant_of
 from verifier.patchmarks import resuming, return_sites
@@ -18,9 +18,10 @@ from verifier.patchsearch import behind, hidden_keys
 from verifier.patchsites import alternative_sites, apart, branch_sites, feature_id, key_id
 from verifier.patchspec import Alternatives, Fields, Keys, Layout, PatchTables, Version, parse_version
 from verifier.patchtables import Entry, Extract, Memory, alternatives, keys, locate
+from verifier.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Residual:
     """Sites that are patched in a way that is not modelled; ``assumption`` goes with code that contains one.
 
@@ -41,7 +42,7 @@ class Residual:
         return tuple(sorted(found))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Patching:
     """An image with patch sites and switches, and what they leave open.
 

@@ -8,13 +8,13 @@ as for contracts, and the errors have the same codes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
 from verifier.contract import specs_dir
 from verifier.lift.relocate import Scope
 from verifier.model import UserError
+from verifier.records import record
 from verifier.toml_table import Levels, Table, parse_toml, quoted
 
 Version = tuple[int, int]
@@ -34,7 +34,7 @@ _SIGNED = frozenset({"site", "replacement", "target", "key"})
 _FEATURE = re.compile(r"\d{1,3}\*32\+\d{1,2}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a table is: a section of that name, or what lies between two symbols ("": none)."""
 
@@ -43,7 +43,7 @@ class Place:
     end: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fields:
     """One entry of a table. ``names`` in order, ``offsets`` in bytes from its start, ``format`` for ``struct``."""
 
@@ -57,7 +57,7 @@ class Fields:
         return self.names.index(name) if name in self.names else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """One form of an entry of alternatives, and the versions that have it (``before`` is the first that does not).
 
@@ -77,7 +77,7 @@ class Layout:
     relocate: Scope
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alternatives:
     """Sites that are overwritten by the code of a feature. ``assume``: the assumption if the table is not read."""
 
@@ -89,7 +89,7 @@ class Alternatives:
     assume_calls: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keys:
     """Sites that are a NOP or a jump as a key says. ``hidden_in``: sections where the table may be without a name."""
 
@@ -101,7 +101,7 @@ class Keys:
     assume: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sites:
     """A table of other sites. ``assume`` is "" if patching them changes nothing; ``reason`` says why, or who does.
 
@@ -122,7 +122,7 @@ class Sites:
     thunk: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resumes:
     """A table of trapping instructions, ``code`` each; behind those with bit ``flag_bit`` the handler goes on.
 
@@ -137,7 +137,7 @@ class Resumes:
     assume: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """What the features of some versions are called."""
 
@@ -146,7 +146,7 @@ class Names:
     names: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PatchTables:
     """Everything that is known of one kernel's code patching."""
 

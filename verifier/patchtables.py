@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from verifier.model import Image, Section, UserError
 from verifier.patchspec import Alternatives, Fields, Keys, Layout, Place, Version
+from verifier.records import record
 
 MAX_ENTRIES = 1 << 17
 """A table with more entries than this is refused; the largest known has less than a tenth."""
@@ -27,7 +27,7 @@ MAX_FEATURE = 64 * 32
 """Feature numbers of a plausible entry are below this."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extract:
     """The bytes of a table, at ``address``."""
 

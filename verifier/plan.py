@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from verifier.boundaries import Boundaries
 from verifier.contract import Contract, load_contract
 from verifier.entries import Start, automatic, frame_misfit
@@ -12,13 +10,14 @@ from verifier.lift.decode import Decoded
 from verifier.locations import named_place
 from verifier.model import Image, Reason, UserError
 from verifier.predecessors import Predecessors
+from verifier.records import record
 from verifier.sites import Entrance, entrances, exit_sites
 
 AUTO = "auto"
 """The name of an entry that asks for the ways to each exit to be found."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Way:
     """One entry with the contract that holds there."""
 
@@ -26,7 +25,7 @@ class Way:
     contract: Contract
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """Entries that are judged together.
 
@@ -39,7 +38,7 @@ class Job:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """The jobs, and what cannot be judged at all."""
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from verifier.boundaries import WINDOW, Boundaries
 from verifier.isa import parse
 from verifier.lift.decode import Decoded, decode
 from verifier.model import Image, PatchSite, address_of, node, variant_of
+from verifier.records import record
 
 CHUNK = 0x10000
 """Far branches are looked up for this many bytes of targets at a time."""
@@ -38,7 +38,7 @@ _FAR = re.compile(rb"(?:[\xe8\xe9]|\x0f[\x80-\x8f]|\xc7\xf8)(?=(.{4}))", re.DOTA
 """Opcodes with an 8-bit and a 32-bit displacement (SDM vol. 2D, table B-15; Jcc, JMP, CALL, LOOPcc, JrCXZ, XBEGIN)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Predecessor:
     """Control comes from the instruction at ``place``: by falling through, or because it jumps here or calls this.
 

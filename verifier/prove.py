@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from verifier.clauses import FRAME_CLAUSES, Clause
 from verifier.lift.entry import Entry
@@ -19,11 +18,12 @@ from verifier.lift.symbols import Symbols
 from verifier.model import Config, Status
 from verifier.obligations import Reference
 from verifier.outcomes import ExitView
+from verifier.records import record
 from verifier.solver import Model, Solver
 from verifier.terms import Truth, as_term, decided, eq, land, lnot, lor
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Path:
     """One path to the site: its leaf, the reference that it is compared with, and the view at its end."""
 
@@ -37,7 +37,7 @@ class Path:
         return (*self.leaf.state.path, self.reference.condition)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """The answer for one clause under one configuration.
 
@@ -54,7 +54,7 @@ class Answer:
     query: tuple[Truth, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SiteAnswers:
     """All answers of one site, and under which configurations it is reached at all."""
 
@@ -207,7 +207,7 @@ def _failing(premises: Sequence[Truth], clauses: Mapping[str, Truth], solver: So
     return failing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Attack:
     """What a machine satisfies that breaks a clause on a path; ``exact`` makes it one that surely exists."""
 

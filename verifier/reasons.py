@@ -7,10 +7,10 @@ a sample. This table is plain text, so that ``verify-exit explain`` is cheap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from verifier.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReasonCode:
     """``title`` is one line; ``meaning`` says what happened, ``remedy`` what settles it."""
 

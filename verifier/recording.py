@@ -11,15 +11,17 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from verifier.records import record
 
 Json = Any
 """What the json module reads and writes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryWord:
     """``size`` bytes at a 64-bit ``address``, ``value`` little endian."""
 
@@ -28,7 +30,7 @@ class MemoryWord:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallEffect:
     """What a call that is not followed leaves behind when it returns.
 
@@ -41,7 +43,7 @@ class CallEffect:
     rflags: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayRequest:
     """One concrete entry state and what the run may assume.
 
@@ -79,7 +81,7 @@ class ReplayRequest:
     read_back: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bytes:
     """Bytes of the image as it runs, from ``address`` on."""
 
@@ -89,7 +91,7 @@ class Bytes:
     writable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EndState:
     """The machine before the exit instruction: what a prediction and a run are compared by.
 
@@ -107,7 +109,7 @@ class EndState:
     frame: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExitFacts:
     """What the exit is judged by and the emulator does not tell.
 
@@ -137,7 +139,7 @@ class ExitFacts:
     promises: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recording:
     """One run. ``clause`` is the id of the clause that fails in it, "" for a witness, which only gets there."""
 

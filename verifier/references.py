@@ -9,13 +9,13 @@ would have taken. Its IRETQ frame, registers and CR3 are the reference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from verifier.lift.explore import Explorer, Leaf
 from verifier.lift.memory import nearby
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, GPRS
 from verifier.obligations import JUDGED, Reference
+from verifier.records import record
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, add, land, lnot, lor, select
 
@@ -37,7 +37,7 @@ def guard_edges(explorer: Explorer) -> frozenset[tuple[int, int]]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arm:
     """An IRETQ leaf behind a guard: ``condition`` says for which machines it is the exit they would take."""
 

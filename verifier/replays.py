@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from verifier.model import UserError
 from verifier.outcomes import ExitView
 from verifier.recording import Recording, from_json
+from verifier.records import record
 from verifier.report.disagreement import both
 from verifier.report.words import clean, counted, hexa
 from verifier.rerun import Rerun, rerun
@@ -24,7 +24,7 @@ MAX_CODE, MAX_WORDS = 16 << 20, 1 << 16
 """So many bytes of code and words of memory a recording from a file may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """A recording of a report; ``title`` says of which file, exit and clause."""
 
@@ -74,7 +74,7 @@ def _bounded(value: Any) -> Recording:
     return recording
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """What a case did this time; ``problem`` is "" if it ended as recorded."""
 

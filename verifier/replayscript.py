@@ -19,7 +19,7 @@ from verifier.report.words import clean, hexa
 
 _PACKAGE = Path(__file__).parent
 _MODULES = (
-    "terms", "recording", "outcomes", "isa/sysret", "isa/sysexit", "isa/iret", "clauses", "exitcheck",
+    "records", "terms", "recording", "outcomes", "isa/sysret", "isa/sysexit", "isa/iret", "clauses", "exitcheck",
     "replay/request", "replay/memory", "replay/opcode", "replay/machine", "rerun",
 )  # fmt: skip
 """Whole modules, each after those that it needs; no two define a different thing under one name."""
@@ -27,7 +27,7 @@ _PARTS = (("model", ("GPRS", "Section")), ("isa/machine", ("FLAG_POSITIONS",)))
 """What is needed of larger ones."""
 
 _IMAGE = '''
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """The recorded bytes, as the emulator's memory asks for them."""
 
@@ -118,8 +118,8 @@ def script(reports: Sequence[FileReport]) -> str:
     whole = [_without_imports(name, None) for name in _MODULES]
     parts = [_without_imports(name, names) for name, names in _PARTS]
     # Parts and the image first: what the modules define may refer to them at once.
-    first = whole[:2]
-    return "\n".join([*head, *_outer_imports(), *first, *parts, _IMAGE, *whole[2:], _MAIN])
+    first = whole[:3]
+    return "\n".join([*head, *_outer_imports(), *first, *parts, _IMAGE, *whole[3:], _MAIN])
 
 
 def _recordings(report: FileReport) -> Iterable[tuple[str, object]]:

@@ -7,17 +7,17 @@ Neither the file nor the lifter nor the solver takes part: the bytes are those o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from verifier.exitcheck import exit_view, holds
 from verifier.isa.machine import FLAG_POSITIONS
 from verifier.model import Image, Section
 from verifier.outcomes import ExitView
 from verifier.recording import EndState, ExitFacts, Recording
+from verifier.records import record
 from verifier.replay import ReplayResult, replay
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rerun:
     """What a recording did this time; ``problems`` say in what it was not as recorded, none if it was."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.globs import VERSION_CONTROL
 from verifier.model import UserError
+from verifier.records import record
 from verifier.source import SourceHeader, parse_header, read_input
 
 MAX_ENTRIES = 1_000_000
@@ -44,7 +44,7 @@ _GLOBAL = re.compile(r"\s*\.glob[a]?l\s+([\w.$@, \t]+)", re.ASCII)
 _BEGIN = re.compile(r"[A-Z_]*(?:ENTRY|START|LABEL|GLOBAL)[A-Z_]*\(\s*([A-Za-z_.$][\w.$]*)\s*[,)]", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """A file that may hold an exit path.
 
@@ -58,7 +58,7 @@ class Source:
     symbols: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tree:
     """What was found: sources and compilation databases, sorted by path, and what was left out, in words."""
 

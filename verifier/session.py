@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from verifier.model import FileReport, Reason, UserError
 from verifier.options import Options
 from verifier.progress import Progress, line_on, shown
 from verifier.reads import Stamp, bring, recorded
+from verifier.records import record
 from verifier.report.verdict import INTERNAL, USAGE, check
 from verifier.report.words import clean
 
@@ -41,7 +42,7 @@ class _Verify(Protocol):
     def __call__(self, path: Path, options: Options, *, progress: Progress) -> FileReport: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Work:
     """One input with its options; ``key`` names it in fingerprints."""
 

@@ -7,16 +7,17 @@ schema for editors are compared with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, get_args
 
 from verifier.model import ALL_CONFIGS, GateMode
 from verifier.options import PROFILES, Options
+from verifier.records import record
 
 _GATES: tuple[GateMode, ...] = get_args(GateMode)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Key:
     """A key: the type of its value (``configvalues``), what it means in a few words, its values if they are few."""
 
@@ -61,7 +62,7 @@ RUN_KEYS: tuple[Key, ...] = (
 """What is said of the whole run, at the top level only."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """What one level of a configuration says of files. None: it says nothing.
 
@@ -110,7 +111,7 @@ class Settings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunSettings:
     """What a configuration, or the command line, says of the whole run. None: nothing.
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from verifier.boundaries import Boundaries
 from verifier.isa.encoding import MAX_LENGTH, parse
 from verifier.lift.decode import Decoded, decode
 from verifier.lift.order import Order
 from verifier.model import Image, Symbol, UserError, address_of
+from verifier.records import record
 
 LARGE = 1 << 16
 """From so many bytes of code on, exits are looked for by their opcode instead of by decoding everything."""
@@ -26,7 +26,7 @@ _OPCODES = re.compile(rb"\x0f[\x07\x35]")
 _EXITS = ("sysretq", "sysretl", "sysexitq", "sysexitl")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExitSites:
     """The SYSRETs and SYSEXITs of an image, and the addresses of bytes that may be one or lie inside an instruction."""
 
@@ -34,7 +34,7 @@ class ExitSites:
     undecided: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entrance:
     """A place to start from: its address and what the user calls it."""
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import claripy
 import z3
 
+from verifier.records import record
 from verifier.terms import Term, Truth, as_truth, decided
 
 MEMORY = 1536
@@ -33,7 +34,7 @@ hundred times slower on a larger one.
 Answer = Literal["sat", "unsat", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Budget:
     """Bounds of one query: ``rlimit`` is z3's deterministic resource count, ``milliseconds`` wall time; 0: none.
 
@@ -43,6 +44,9 @@ class Budget:
     rlimit: int = 0
     milliseconds: int = 0
     deadline: float | None = None
+
+
+UNBOUNDED = Budget()
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ def to_z3(term: Term) -> Any:
 class Solver:
     """Queries under fixed assumptions. Not safe to share between threads."""
 
-    def __init__(self, assumptions: Iterable[Truth], budget: Budget = Budget()) -> None:
+    def __init__(self, assumptions: Iterable[Truth], budget: Budget = UNBOUNDED) -> None:
         self._budget = budget
         self._told = float("inf")
         self._broken = False

@@ -32,11 +32,11 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.model import UserError
 from verifier.reads import note
+from verifier.records import record
 
 SOURCE_BYTES = 16 << 20
 """The largest source that is read, unless told otherwise."""
@@ -51,7 +51,7 @@ _LONGEST = 4096
 _NEAR = 0.75  # difflib ratio from which an unknown key counts as a misspelling
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceHeader:
     """What the header says; None or an empty tuple for a key that is absent."""
 

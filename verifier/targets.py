@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from verifier.configvalues import Place, seen_from_here, shown
 from verifier.globs import Glob
 from verifier.model import UserError
 from verifier.options import Options
+from verifier.records import record
 from verifier.settings import ADDED
 from verifier.toml_table import one_line
 
@@ -24,7 +25,7 @@ MAX_NAMES = 2_000_000
 MAX_JOBS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """A file to verify: ``path`` from the current directory, ``key`` from the configuration's with "/".
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from verifier.model import UserError
+from verifier.records import record
 
 LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""", re.ASCII)
 """A key of more than 32 parts: tomllib takes quadratic time for it, and no format of ours has one."""
@@ -22,7 +22,7 @@ Levels = Mapping[tuple[str, ...], tuple[str, ...]]
 """The keys of a format: path of a table → the keys it may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """A table, the file and path where it stands, and the format it belongs to.
 

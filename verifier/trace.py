@@ -16,6 +16,7 @@ from verifier.lift.explore import Bounds, Explorer, Leaf
 from verifier.lift.leaves import Choose, Observe
 from verifier.lift.state import State
 from verifier.model import GPRS, Change, Image, Location, Step
+from verifier.records import record
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, concrete, eq
 
@@ -23,7 +24,7 @@ _UNTRACKED = frozenset(one.mnemonic for one in (*cpu_reads.INSTRUCTIONS, *shadow
 _SYSTEM = ("gs_base", "kernel_gs_base", "fs_base", "cr3", "star", "efer", "ss")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Imposed:
     """An instruction whose results the replay has to be told: it has none of its own, or any would do.
 
@@ -53,7 +54,7 @@ class Trace:
     leaf: Leaf | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Effect:
     """What the replay is told of an instruction where ``condition`` holds, in terms; see ``Imposed``."""
 
@@ -63,7 +64,7 @@ class _Effect:
     rflags: Term
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Done:
     """One instruction of a path: ``changes`` has name, old and new term of everything that it may have changed."""
 

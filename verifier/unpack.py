@@ -25,10 +25,10 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from verifier.model import UserError
+from verifier.records import record
 
 MAX_UNPACKED = 512 << 20
 """Largest ELF file that is unpacked, in bytes. Kernels take 30 to 100 MB, with debug information some 400 MB."""
@@ -67,7 +67,7 @@ _VERSION_LENGTH = 256
 """The version text is cut to this many characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unpacked:
     """An ELF file and what it was in: "ELF", "gzip", "bzImage (zstd)", "UKI, bzImage (xz)" and so on.
 

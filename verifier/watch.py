@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import IO
 
 from verifier.console import log, say
 from verifier.model import UserError
 from verifier.reads import Stamp, recorded, stamp
+from verifier.records import record
 from verifier.report.verdict import INPUT, INTERRUPTED, USAGE
 from verifier.report.words import counted
 
@@ -36,7 +36,7 @@ def _of_day() -> str:
     return time.strftime("%H:%M:%S")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Time:
     """Where time comes from: seconds that only grow, a pause, and the time of day for people."""
 

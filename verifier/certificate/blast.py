@@ -11,9 +11,9 @@ logic QF_BV (division by zero included).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from verifier.certificate.reader import Node, Script
+from verifier.records import record
 
 TRUE = 1
 Bits = list[int]
@@ -27,7 +27,7 @@ class TooLarge(Exception):
     """A formula with too many clauses."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cnf:
     """Clauses over the variables 1 to ``variables``."""
 

@@ -14,7 +14,6 @@ import re
 import stat
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from verifier import __version__
 from verifier.certificate.blast import TooLarge, blast
@@ -24,6 +23,7 @@ from verifier.certificate.search import CONFLICTS, refutation
 from verifier.model import Defect, UserError
 from verifier.obligation_files import INDEX, file_names, write_files
 from verifier.obligation_text import Obligation
+from verifier.records import record
 
 FORMAT = "verify-exit certificates 1"
 _NAME = re.compile(r"([0-9]{4,7}-[a-z0-9.+-]{1,100})\.smt2")
@@ -31,7 +31,7 @@ _LARGEST = 1 << 26
 _CODE = "certificate"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Certificate:
     """The proof that an obligation's formula cannot hold; without one ``note`` says why."""
 
@@ -42,7 +42,7 @@ class Certificate:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """What became of one certificate; ``note`` says why it was rejected."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from verifier.records import record
 
 _TOKEN = re.compile(r'\s+|;[^\n]*|(\(|\)|\|[^|\\]*\||"(?:[^"]|"")*"|[^\s()|";]+)')
 _LONGEST, _DEEPEST, _WIDEST = 20_000_000, 200, 1024
@@ -25,7 +26,7 @@ class Unreadable(Exception):
     """A text that is none of ours; the message says where."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One operation: ``width`` in bits (0: Boolean), operands as indices of earlier nodes, ``numbers`` its parameters.
 
@@ -38,7 +39,7 @@ class Node:
     numbers: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Script:
     """Nodes in an order in which operands come first, and those that are asserted."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verifier.model import FRAME_WORDS, GPRS
+from verifier.records import record
 
 Kind = Literal["register", "rflags", "base", "control", "msr", "ss", "word", "returned", "return-flags", "return-word",
                "undefined"]  # fmt: skip
@@ -38,7 +39,7 @@ class Key:
     size: int = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Space:
     """The inputs of one seed: what each is in the seed, and what may become of it.
 

@@ -6,13 +6,13 @@ By the raw bytes alone; the opcode table is that of the replay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from verifier.isa.encoding import parse as encoding_of
 from verifier.isa.exits import ERETU, IRETD, IRETQ, SYSEXITL, SYSEXITQ, SYSRETL, SYSRETQ
 from verifier.isa.traps import HLT, INT3, UD1, UD2
 from verifier.model import Image
+from verifier.records import record
 from verifier.replay.opcode import Opcode, parse, refused
 
 
@@ -38,7 +38,7 @@ class Action(Enum):
     SHADOW_CF = "an access to the shadow stack that tells in CF what it found"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instruction:
     """One instruction of the image. ``size`` is 0 where nobody has to know it.
 

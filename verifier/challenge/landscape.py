@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from verifier.challenge.frames import Frame, Key, Space, sign_extended, space
@@ -13,6 +12,7 @@ from verifier.challenge.result import Seed
 from verifier.contract import SLOT_BYTES, Contract
 from verifier.isa.encoding import parse as encoding_of
 from verifier.model import GPRS, Image
+from verifier.records import record
 from verifier.replay.opcode import parse
 from verifier.replay.request import CallEffect, MemoryWord, ReplayRequest
 
@@ -29,7 +29,7 @@ NOWHERE = 0xFFFFE00000000000
 """Where pointers lead that nobody has given a value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given:
     """A seed taken apart: its inputs, and what is no input."""
 

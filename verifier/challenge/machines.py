@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verifier.model import Image
+from verifier.records import record
 from verifier.replay.request import CallEffect, MemoryWord
 
 EndKind = Literal["exit", "trap", "fault", "left", "limit", "not-comparable"]
@@ -21,7 +22,7 @@ HELPER_SCRATCH = ("rax", "rcx", "rdx")
 """Registers that a helper in assembly may change, which the contract lists as such."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Start:
     """A concrete machine at the entry. All values are 64 bits wide; ``ss_flat`` is the hidden part of SS.
 
@@ -82,7 +83,7 @@ class End:
     """8-byte aligned addresses that were read although neither an input nor the run itself wrote there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Terrain:
     """What stays the same over all machines of one seed.
 

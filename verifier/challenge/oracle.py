@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from verifier.challenge.machines import End, Start
 from verifier.clauses import FRAME_CLAUSES, IRET_CLAUSES, Clause, of_profile
@@ -21,6 +20,7 @@ from verifier.isa.sysexit import sysexit
 from verifier.isa.sysret import sysretl, sysretq
 from verifier.model import FRAME_WORDS, GPRS
 from verifier.outcomes import ExitView, Outcome
+from verifier.records import record
 
 _MASK64 = (1 << 64) - 1
 _NEAR = 0x1000
@@ -30,7 +30,7 @@ _EFER, _STAR = 0xC0000080, 0xC0000081
 _NT = 1 << 14
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subject:
     """The exit that is judged: its mnemonic and address, the contract, and where the frame's slots are.
 
@@ -48,7 +48,7 @@ class Subject:
 _WITHOUT_REFERENCE = frozenset({"canonical", "gs", "irq", "stack", "ss-attrs", "star", "entry-mode", "nt", "cpl3"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arm:
     """What the file's own IRET exit gives user space in the machine that takes the fast one."""
 

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from verifier.model import Change, Config, Image
 from verifier.outcomes import ExitView
+from verifier.records import record
 from verifier.replay import ReplayRequest
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seed:
     """One concrete machine that takes the exit, and the image as it runs in that machine.
 
@@ -24,7 +23,7 @@ class Seed:
     followed: frozenset[int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Divergence:
     """A machine for which a clause that was called proved is false.
 
@@ -43,7 +42,7 @@ class Divergence:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """What a search found.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from verifier.records import record
 
 Kind = Literal["flag", "words", "files", "directory", "format", "list", "any"]
 
@@ -35,7 +36,7 @@ _FREE = frozenset({"I/N", "PLACE", "NAME[=VALUE]", "SECONDS", "N"})
 _LONGEST_HELP = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Words:
     """What completes by itself: names of contracts and formats, and the ids of explain."""
 
@@ -44,7 +45,7 @@ class Words:
     ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """What follows an option, or stands alone. ``words`` are offered, and files whose names match ``patterns``."""
 
@@ -53,7 +54,7 @@ class Value:
     patterns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """One option: its spellings, its help in a few words, what follows, and whether it may be repeated."""
 
@@ -63,7 +64,7 @@ class Option:
     repeats: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """The main command (``name`` "") or a sub-command."""
 

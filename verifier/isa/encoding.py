@@ -7,7 +7,7 @@ before the opcode is used; any other is ignored).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from verifier.records import record
 
 LEGACY_PREFIXES = frozenset({0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x3E, 0x26, 0x64, 0x65, 0x66, 0x67})
 BY_NUMBER: tuple[str, ...] = (
@@ -20,7 +20,7 @@ MAX_LENGTH = 15
 """Longest legal instruction in bytes (SDM vol. 2A, 2.3.11)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Encoding:
     """Raw bytes of an instruction taken apart: legacy prefixes, effective REX, opcode bytes on.
 

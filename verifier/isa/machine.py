@@ -9,10 +9,10 @@ compare each step with an emulator.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from verifier.isa.encoding import Encoding
+from verifier.records import record
 from verifier.terms import Term, Truth
 
 SYSTEM_REGISTERS: dict[str, int] = {
@@ -86,7 +86,7 @@ class Machine(Protocol):
 Kind = Literal["step", "exit", "trap"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Instruction:
     """One privileged, exit or trap instruction.
 

@@ -10,7 +10,6 @@ is an assumption with an id.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from verifier.lift import window
@@ -18,6 +17,7 @@ from verifier.lift.flags import ARITHMETIC
 from verifier.lift.regions import RegionId, linear
 from verifier.lift.state import State
 from verifier.model import Location
+from verifier.records import record
 from verifier.terms import Term, add
 
 CALLER_SAVED = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
@@ -30,7 +30,7 @@ HELPER_SCRATCH = ("rax", "rcx", "rdx")
 """Registers that a helper in assembly may change, which the contract lists as such."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Unfollowed:
     """One execution of code that is not followed: its unique name, and what is said of the values it leaves."""
 

@@ -10,8 +10,6 @@ RCL/RCR/ROL/ROR, BT/BTS/BTR/BTC, BSF, BSR, MUL, IMUL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import claripy
 
 from verifier.isa.machine import NotModelled
@@ -20,6 +18,7 @@ from verifier.lift.decode import Decoded, ImmediateOperand, MemoryOperand, Regis
 from verifier.lift.flags import ARITHMETIC, Flags, Thunk
 from verifier.lift.operands import fit, read, width, write
 from verifier.lift.state import CC_REGISTERS, State, opaque_cc
+from verifier.records import record
 from verifier.terms import Term, add, as_term, concrete, eq, select
 
 _LOGIC = frozenset({"and", "or", "xor", "test"})
@@ -94,7 +93,7 @@ def _word(offset: Term, width: int) -> Term:
     return number.sign_extend(64 - int(number.size())) << (width // 8).bit_length() - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Before:
     """What ``correct`` needs of the state before: flags, VEX's thunk words, a count in CL or a scanned operand, RAX."""
 

@@ -8,7 +8,6 @@ length and operands; that a system instruction is what we think it is rests on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ import capstone.x86_const as x86
 
 from verifier.isa import Encoding, Instruction, match, parse
 from verifier.model import GPRS
+from verifier.records import record
 
 _CONDITIONS = (
     "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g",
@@ -59,7 +59,7 @@ for _name in GPRS:
             _SUBREGISTERS[short[0] + "h"] = (_name, 8, 8)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryOperand:
     """segment:[base + index * scale + displacement]; ``base`` "rip" is already resolved away.
 
@@ -74,7 +74,7 @@ class MemoryOperand:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegisterOperand:
     """A GPR or a part of one: ``width`` bits from bit ``low`` of ``register``."""
 
@@ -83,7 +83,7 @@ class RegisterOperand:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImmediateOperand:
     """An immediate, unsigned 64-bit as the disassembler extends it; ``size`` in bytes."""
 
@@ -94,7 +94,7 @@ class ImmediateOperand:
 Operand = MemoryOperand | RegisterOperand | ImmediateOperand
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decoded:
     """One instruction. ``kind`` says who executes it; ``problem`` is why nobody does ("rejected").
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from verifier.contract import Contract
 from verifier.isa.machine import SYSTEM_REGISTERS
@@ -14,12 +13,13 @@ from verifier.lift.regions import Layout
 from verifier.lift.state import Shared, State, opaque_cc
 from verifier.lift.symbols import Symbols
 from verifier.model import GPRS, Image, Location
+from verifier.records import record
 from verifier.terms import Term, Truth, add, as_term, bit, canonical_under, eq
 
 _CR4_LA57, _CR4_FRED, _EFER_SCE = 12, 32, 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """An entry state with what a proof needs beside it.
 

@@ -10,12 +10,13 @@ from typing import Literal
 from verifier.lift.decode import Decoded
 from verifier.lift.state import State
 from verifier.model import Location, Reason
+from verifier.records import record
 from verifier.terms import Truth
 
 LeafKind = Literal["exit", "trap", "external", "return", "loop", "problem", "aside"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bounds:
     """Bounds of an exploration; a bound that is hit makes the verdict inconclusive.
 
@@ -32,7 +33,7 @@ class Bounds:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leaf:
     """The end of a path: ``state`` is the machine before ``decoded``; ``detail`` names what ended it."""
 

@@ -20,6 +20,7 @@ from verifier.lift.regions import RegionId
 from verifier.lift.state import State
 from verifier.lift.window import short
 from verifier.model import GPRS
+from verifier.records import record
 from verifier.terms import Term
 
 ROUNDS = 12
@@ -29,7 +30,7 @@ _FIXED = ("gs_base", "kernel_gs_base", "fs_base")
 """System registers whose identity the window clauses look at: a loop that changes them is not summarised."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loop:
     """A natural loop of the static graph: its header, all of its instructions, and the branches that leave it."""
 

@@ -12,20 +12,20 @@ address 0); narrower and misaligned accesses are cut out and pieced together.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Literal
 
 import claripy
 
 from verifier.lift.regions import Layout, RegionId
 from verifier.lift.symbols import Place
+from verifier.records import record
 from verifier.terms import Term, Truth, as_term, select
 
 Reach = Literal["all", "but-own", "unknown"]
 """What a store with an unknown address may hit: see ``Maybe``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Havoc:
     """A call that was not followed wrote every writable region. ``call`` makes its symbols unique."""
 
@@ -33,7 +33,7 @@ class Havoc:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Maybe:
     """A store that may or may not have hit.
 
@@ -72,7 +72,7 @@ class Maybe:
                 return region == self.spared and offset < self.limit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fork:
     """Two merged histories: ``then`` where the condition holds, else ``otherwise``."""
 

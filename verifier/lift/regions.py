@@ -19,13 +19,14 @@ import claripy
 
 from verifier.lift.symbols import Symbols
 from verifier.model import Image
+from verifier.records import record
 from verifier.terms import Term, concrete
 
 RegionKind = Literal["frame-stack", "percpu", "stack", "below", "image", "constant", "extern", "unknown"]
 _SIGN = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegionId:
     """Identity of a region: its kind and a key that is unique within the exploration.
 

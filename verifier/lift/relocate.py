@@ -7,11 +7,12 @@ Sources: Intel SDM vol. 2A, 2.1.3 and 2.2.1.6 (ModRM, RIP-relative addressing); 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 import capstone
+
+from verifier.records import record
 
 Scope = Literal["all", "whole", "first"]
 """What is adjusted: every near branch and RIP-relative operand; a CALL or JMP with a 32-bit operand that is all of
@@ -21,7 +22,7 @@ _PREFIXES = b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3" + bytes(range(0x40, 
 _BRANCH = ("j", "call", "loop", "xbegin", "bnd j", "bnd call", "notrack")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Operand:
     """A signed relative operand: ``width`` bytes at ``field``, counted from ``end``; all are offsets in the code.
 

@@ -22,13 +22,14 @@ from verifier.lift.flags import ARITHMETIC, Chosen, Flags, Thunk
 from verifier.lift.memory import Memory, Reach
 from verifier.lift.regions import Layout, RegionId, linear
 from verifier.model import Defect, Location, Switch, address_of
+from verifier.records import record
 from verifier.terms import Term, Truth, add, as_term, bits, decided, eq, select
 
 CC_REGISTERS = ("cc_op", "cc_dep1", "cc_dep2", "cc_ndep")
 EventKind = Literal["irq", "stack", "gs"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """Something that a window clause forbids; it happens where ``condition`` holds.
 
@@ -47,7 +48,7 @@ class Event:
         return self.only_root is None or self.only_root is linear(state.gprs["rsp"])[0]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trap:
     """The path ends in an exception at CPL 0 where ``condition`` holds."""
 

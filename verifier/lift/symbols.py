@@ -10,18 +10,18 @@ print alike are never one symbol. Nothing is ever concretised.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import claripy
 
 from verifier.model import Defect
+from verifier.records import record
 from verifier.terms import Term
 
 SymbolKind = Literal["register", "frame", "memory", "havoc", "machine", "feature"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a memory word lies: ``offset`` bytes from ``root`` (None: an absolute address)."""
 
@@ -30,7 +30,7 @@ class Place:
     region: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Symbol:
     """One symbol.
 

@@ -9,7 +9,6 @@ named here raises NotModelled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -25,13 +24,14 @@ from verifier.lift.flags import UnknownThunk, condition, packed
 from verifier.lift.operations import table
 from verifier.lift.state import CC_REGISTERS, State, thunk
 from verifier.model import GPRS
+from verifier.records import record
 from verifier.terms import Term, Truth, as_term, as_truth, concrete, eq, land, lnot, select
 
 Jump = Literal["jump", "call", "return"]
 _JUMPS: dict[str, Jump] = {"Ijk_Boring": "jump", "Ijk_Call": "call", "Ijk_Ret": "return"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Successor:
     """Where execution may go on: ``target`` is a 64-bit term, reached where ``condition`` holds."""
 

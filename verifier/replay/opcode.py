@@ -6,13 +6,13 @@ Opcodes are from the opcode maps of the SDM, vol. 2D, appendix A.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from verifier.records import record
 
 _LEGACY_PREFIXES = frozenset(bytes.fromhex("26 2e 36 3e 64 65 66 67 f0 f2 f3"))
 _STRING = frozenset((*range(0xA4, 0xA8), *range(0xAA, 0xB0)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opcode:
     """The opcode bytes (one, or two with the escape 0F), the byte after them, which is ModRM for most, and REX.B.
 

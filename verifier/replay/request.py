@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from verifier.recording import CallEffect, MemoryWord, ReplayRequest
+from verifier.records import record
 
 __all__ = ["CallEffect", "MemoryWord", "ReplayRequest", "ReplayResult"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayResult:
     """The state before ``stop_at`` (``reached``), or where the run could not go on.
 

@@ -8,11 +8,11 @@ when they are used, so that listing their names costs nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
 from verifier.model import FileReport, Run
+from verifier.records import record
 
 FORMATS: dict[str, str] = {
     "text": "verifier.report.text",
@@ -33,7 +33,7 @@ LISTING = frozenset({"html", "markdown", "parts"})
 """Formats that show the code, or keep it for others: they need ``FileReport.maps`` and ``sources``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Style:
     """How text is laid out: ``width`` in columns (40–200), colour, and how much is said.
 

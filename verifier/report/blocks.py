@@ -11,9 +11,10 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.model import Counterexample, Edge, PathMap, Reach
+from verifier.records import record
 from verifier.report.layout import closing
 
 EXITS = frozenset({"sysretq", "sysretl", "sysexitq", "sysexitl", "sysexit", "sysret", "iretq", "iretl", "iret"})
@@ -22,7 +23,7 @@ BREAKS = frozenset({"taken", "not taken", "call", "return"})
 """Notes of edges that end a block."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """A straight run of instructions, or several blocks that were folded into one.
 
@@ -48,7 +49,7 @@ class Block:
         return self.lines[0] if self.lines else self.split
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """Control goes from one block to another (both are indices). ``back``: it closes a loop."""
 
@@ -59,7 +60,7 @@ class Link:
     back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Graph:
     """Blocks, the one of the entry first, and links in the order of their source and target."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from verifier.model import Counterexample, Location, PathMap
+from verifier.records import record
 from verifier.report.blocks import BREAKS, Block, Graph, Link, build, is_exit
 from verifier.report.fold import folded
 from verifier.report.graphstyle import REACHES
@@ -24,7 +24,7 @@ CLOSE = 8
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Words:
     """The texts of a box, safe to show: where it is, its code, calls and ends, and the clauses that rest on it."""
 

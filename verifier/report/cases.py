@@ -16,10 +16,11 @@ Every string is safe to show (``words.clean``); names are unique in their group.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from verifier.model import ClauseResult, FileReport, Gate, Location, SiteResult
+from verifier.records import record
 from verifier.report.findings import UNEXPLAINED, Item, clause_status, findings, passes
 from verifier.report.grouping import Violation, violations
 from verifier.report.words import clean, configs_label, in_order, place, sentence
@@ -29,7 +30,7 @@ WHOLE = "input"
 """The name of the group that is about no site."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """One test. ``kind`` is a status, "known", or a code; ``message`` is one line, "" if there is nothing to say.
 
@@ -47,7 +48,7 @@ class Case:
     explained: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """The tests of one exit site, or of the input as a whole; never empty. ``label`` names it shortly."""
 

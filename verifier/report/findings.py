@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from verifier.model import ClauseResult, Config, Counterexample, FileReport, Gate, Location, SiteResult, Status, Verdict
+from verifier.records import record
 from verifier.report.fingerprint import of_clause
 from verifier.report.grouping import merged_reasons
 from verifier.report.words import concise, in_order, sentence
@@ -30,7 +30,7 @@ UNEXPLAINED = "verdict"
 """The id of the finding that a report does not say why it is not proved: it never passes in silence."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Item:
     """One finding. ``id`` is a clause, a reason's code or an error's; ``text`` is one line, not yet made safe.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.model import (
     Assumption,
@@ -18,13 +18,14 @@ from verifier.model import (
     SiteResult,
     Status,
 )
+from verifier.records import record
 from verifier.report.words import configs_label, hexa, in_order, sentence
 
 _FEW = 3
 STATUS_ORDER: tuple[Status, ...] = ("violated", "unknown", "proved", "waived", "not-applicable")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StatusRow:
     """Clauses of one site with one status and, for open ones, one reason; ``labels`` are ready to print."""
 
@@ -33,7 +34,7 @@ class StatusRow:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Violation:
     """A violated clause with a counterexample that stands for all of ``configs``."""
 

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from verifier.records import record
+
 Lane = Literal["main", "right", "aside"]
 """In the middle, right of everything in the middle, or left of where it branches off."""
 
@@ -26,7 +28,7 @@ FAR = 1 << 40
 _RANK: dict[Lane, int] = {"main": 0, "right": 2, "aside": -1}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """A box to be placed: its size, and the lane that it belongs to."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.model import (
     FRAME_WORDS,
@@ -22,6 +22,7 @@ from verifier.model import (
     Status,
     Step,
 )
+from verifier.records import record
 from verifier.report.grouping import Violation, violations
 from verifier.report.meaning import meaning, switch
 from verifier.report.words import hexa
@@ -41,7 +42,7 @@ _OF_A_CALL = re.compile(r"[^@]*@[^:]+(?::[0-9][^:]*)?:([a-z<\[].*)", re.DOTALL)
 _IDLE = frozenset(GPRS) - {"rcx", "r11", "rsp"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One value: its name, the value, what it says, and for an input where it is from."""
 
@@ -51,7 +52,7 @@ class Row:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pair:
     """One field of both outcomes; ``differs`` if they are not the same."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import RenderableType
@@ -19,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verifier.model import Location, Step
+from verifier.records import record
 from verifier.report.meaning import meaning
 from verifier.report.words import clean, counted, hexa
 
@@ -32,7 +32,7 @@ _NARROW = 56
 """Below this many columns an effect stands under its instruction, not beside it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Row:
     """One instruction as text; ``effect`` is in parts that are better not broken."""
 

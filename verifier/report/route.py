@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from verifier.records import record
 from verifier.report.layout import Grid, Node, grid
 
 MARGIN = 12
@@ -24,7 +25,7 @@ Net = tuple[int, bool]
 """The box that the lines of a net lead to, and whether they close a loop."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Box:
     """A placed box: its upper left corner and its size."""
 
@@ -34,7 +35,7 @@ class Box:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """The corners of an edge's line, from its source to its target, and the net that it belongs to.
 
@@ -47,7 +48,7 @@ class Route:
     closes: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """A placed graph: boxes in the order of the nodes, routes in the order of the edges."""
 
@@ -113,7 +114,7 @@ def place(nodes: Sequence[Node], edges: Sequence[tuple[int, int]]) -> Layout:
     return Layout(width + MARGIN, y + MARGIN, tuple(boxes), tuple(routes[edge] for edge in edges))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Port:
     x: int
     side: int

@@ -11,10 +11,10 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from verifier import __version__
 from verifier.model import Counterexample, FileReport, Run, Step
+from verifier.records import record
 from verifier.report import Style
 from verifier.report.disagreement import disagreement
 from verifier.report.grouping import all_assumptions
@@ -36,7 +36,7 @@ STEPS = (20_000, 2_000, 0)
 """Steps of all results together that are tried, the next number if the file gets larger than MAX_BYTES."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Flows:
     """The code flows of each result, and how many flows and steps were left out."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from verifier.model import (
@@ -26,6 +26,7 @@ from verifier.model import (
     Status,
     Step,
 )
+from verifier.records import record
 from verifier.report import fingerprint
 from verifier.report.grouping import merged_reasons
 from verifier.report.meaning import meaning, switch
@@ -43,7 +44,7 @@ BRANCHES = 20
 _LINE = re.compile(r":(\d{1,7}):")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Draft:
     """A result without its code flows. ``rank`` is its place when some have to be left out: 0 stays longest."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from verifier.records import record
 from verifier.report.route import Point, Route
 
 Segment = tuple[Point, Point]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wire:
     """What is drawn of the line number ``at``: its corners, and whether it ends in another line (else in its box)."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from verifier.model import FileReport
+from verifier.records import record
 from verifier.report import narrative
 from verifier.report.grouping import STATUS_ORDER
 from verifier.report.html import clauses, code_sections, example, rest
@@ -25,7 +25,7 @@ COMMON = ("trusted", "limits")
 _CODES = frozenset({"Input", "SHA-256", "Entries", "Contract", "Profile"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Article:
     """An input's sections, and their identities and titles for the table of contents."""
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from verifier.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Element:
     """A tag with its attributes (name, value; None: an attribute without a value) and what is in it."""
 
@@ -24,7 +25,7 @@ class Element:
     children: tuple[Element | Trusted | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trusted:
     """Markup that this program made, such as a drawing: it is written as it is."""
 

@@ -7,13 +7,14 @@ Every identity is made of numbers, never of a name that a file chose.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from verifier.model import Config, FileReport, Location, PathMap, SiteResult
+from verifier.records import record
 from verifier.report.grouping import Violation, violations
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """A report, the prefix of its identities, and the level of its sections' headings.
 
@@ -64,7 +65,7 @@ class Page:
         return None if number is None or line is None else self.row(number, line)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failing:
     """The path of a counterexample through a path map: the numbers of the steps by line, and the exit's line."""
 

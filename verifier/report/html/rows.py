@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from verifier.model import CodeLine, PathMap
+from verifier.records import record
 from verifier.report.blocks import is_exit
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Failing, Page
@@ -18,7 +19,7 @@ _WAYS = 4
 _PLAIN = frozenset({"taken", "not taken", "call", "return", ""})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """What the rows of one listing need: the names of the blocks, and the ways in and out by line."""
 
