@@ -28,14 +28,11 @@ from verifier.session import Work, numbered
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = (
-    "auto-proved.S",
     "auto-rbx-leak.S",
     "no-such-file.S",
-    "bit-string-per-cpu.S",
-    "flow-call-twice.S",
     "inconclusive-no-sysret.S",
+    "auto-frames-differ.S",
     "linux-2015-seed.S",
-    "linux-2015-opportunistic.S",
 )
 
 PROGRAM = """
