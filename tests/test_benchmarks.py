@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The benchmarks measure what they say: paths have the size that was asked for, and are right. No clock is looked at."""
+"""The benchmarks measure what they say: paths have the size asked for, and are right. No clock is looked at."""
 
 from __future__ import annotations
 

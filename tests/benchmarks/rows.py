@@ -138,11 +138,14 @@ def tree_row(full: bool) -> Row:
         commands[f"stock {path.stem}"] = Command(command.words, statuses=frozenset({0, 1}))
 
     def answer(found: Found) -> Answer:
-        total = sum(seconds(found[f"stock {path.stem}"]) for path in chosen) * len(paths) / len(chosen)
-        own = found["tree"]
+        taken = [seconds(found[f"stock {path.stem}"]) for path in chosen]
+        # A few paths, such as a recursion, keep the stock script busy until its limit: the median knows nothing of them.
+        each = statistics.median(taken)
+        own, total = found["tree"], each * len(paths)
         value = seconds(own) / total
-        how = f"{len(chosen)} files of it measured, times {len(paths) / len(chosen):.1f}"
-        text = f"**{value:.2f}**: {spread(own)} / {total:.0f} s ({how}); {len(paths)} files, CPU {cpu(own):.0f} s"
+        slow = sum(one > 10 for one in taken)
+        how = f"median of {len(chosen)} of the files {each:.2f} s, {slow} took more than 10 s"
+        text = f"**{value:.2f}**: {spread(own)}, CPU {cpu(own):.0f} s / {total:.0f} s ({len(paths)} files; {how})"
         return Answer(text, value <= 0.1)
 
     return Row("tree", "the whole sample tree in one call, `--jobs 2`", "≤ 0.1 of the sum", commands, answer)
