@@ -139,7 +139,7 @@ def tree_row(full: bool) -> Row:
 
     def answer(found: Found) -> Answer:
         taken = [seconds(found[f"stock {path.stem}"]) for path in chosen]
-        # A few paths, such as a recursion, keep the stock script busy until its limit: the median knows nothing of them.
+        # A few paths, such as a recursion, keep the stock script busy until its limit; the median leaves them out.
         each = statistics.median(taken)
         own, total = found["tree"], each * len(paths)
         value = seconds(own) / total
