@@ -39,7 +39,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "profile": ("seed", "safety"),
     "vendor": ("intel", "amd", "both"),
     "paging": ("la48", "la57", "both"),
-    "frame": ("auto",),
+    "frame": ("auto", "contract"),
     "check_iret": (True, False),
     "include_dirs": ((), ("i",), ("j", "k")),
     "defines": ((), ("A",), ("B=1", "C")),
@@ -244,6 +244,13 @@ def test_levels_come_one_before_the_other(upper: Settings, lower: Settings) -> N
             assert whole == (below if above is None else above)
 
 
+def test_a_header_cannot_choose_the_reference_if_the_project_did() -> None:
+    """frame = "contract" holds against a header that asks for the file's own IRET exit."""
+    header = Options(frame="auto")
+    assert resolve(Settings(frame="contract").options, header).frame == "contract"
+    assert resolve(Settings().options, header).frame == "auto"
+
+
 @given(WORDS, LEVELS, LEVELS)
 def test_command_line_comes_before_the_configuration(words: list[str], target: Settings, top: Settings) -> None:
     """merge() keeps every told value of the command line; a header fills in only what nobody tells."""
@@ -259,7 +266,7 @@ def test_command_line_comes_before_the_configuration(words: list[str], target: S
             assert whole == above
         else:
             assert whole == under
-    header = Options(entries=("h",), contract="h", profile="seed", configs=(("amd", "la48"),), defines=("H",))
+    header = Options(("h",), "h", "seed", (("amd", "la48"),), defines=("H",), frame="auto")
     final = resolve(both, header)
     for name in ("entries", "contract", "profile", "configs"):
         assert getattr(final, name) == (getattr(both, name) or getattr(header, name))
@@ -458,7 +465,7 @@ ERRORS = [
     ("config-bad-type", "[[target]]\npath = [1]", "path must be a string or an array of strings"),
     ("config-bad-type", "contract = 1", "contract must be a string, not an integer"),
     ("config-bad-type", "profile = []", "profile must be one of 'seed', 'safety', 'equivalence', not an array"),
-    ("config-bad-type", "frame = false", "frame must be 'auto', not a boolean"),
+    ("config-bad-type", "frame = false", "frame must be one of 'auto', 'contract', not a boolean"),
     ("config-bad-type", "strict = 'yes'", "strict must be true or false, not a string"),
     ("config-bad-type", "defines = 'A'", "defines must be an array of strings, not a string"),
     ("config-bad-type", "include_dirs = [[]]", "include_dirs must be a string, not an array"),

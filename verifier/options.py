@@ -20,6 +20,9 @@ from verifier.records import record
 PROFILES: tuple[str, ...] = ("seed", "safety", "equivalence")
 """The clause profiles, from the smallest to all clauses."""
 
+FRAMES: tuple[str, ...] = ("auto", "contract")
+"""What SYSRET is compared with: the file's own IRET exit, or the contract's frame table."""
+
 DEFAULT_CONTRACT = "linux"
 DEFAULT_PROFILE = "equivalence"
 DEFAULT_TIMEOUT = 600.0
@@ -35,7 +38,7 @@ class Options:
     ``configs`` None is deliberately not an empty tuple: iterating over "not
     told" must fail, because no configuration would be a vacuous proof.
     ``frame`` "auto" takes the reference from the file's own IRET exit instead
-    of the contract's frame table; ``check_iret`` judges the IRET exits as well.
+    of the contract's frame table, which "contract" insists on; ``check_iret`` judges the IRET exits as well.
     ``build`` is a compilation database or a build directory, ``symbols`` a
     System.map or an ELF file with the symbols that the input itself lacks.
     ``allow_include`` are more directories that a source may include files from.
@@ -158,8 +161,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--frame",
-        choices=("auto",),
-        help="auto: compare with this file's own IRET exit instead of the contract's frame table",
+        choices=FRAMES,
+        help="auto: compare with this file's own IRET exit instead of the contract's frame table; contract: with that "
+        "table, whatever the header says (default: what the header says, else contract)",
     )
     what.add_argument(
         "--check-iret", action="store_true", help="judge the IRET exits too: NT, the frame's CPL, GS and CR3"

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from verifier.model import ALL_CONFIGS, GateMode
-from verifier.options import PROFILES, Options
+from verifier.options import FRAMES, PROFILES, Options
 from verifier.records import record
 
 _GATES: tuple[GateMode, ...] = get_args(GateMode)
@@ -32,7 +32,7 @@ FILE_KEYS: tuple[Key, ...] = (
     Key("profile", "choice", "which clauses must hold", PROFILES),
     Key("vendor", "choice", "CPU vendors", ("intel", "amd", "both")),
     Key("paging", "choice", "widths of linear addresses", ("la48", "la57", "both")),
-    Key("frame", "choice", "compare with the file's own IRET exit", ("auto",)),
+    Key("frame", "choice", "compare with the file's own IRET exit, or with the contract's table", FRAMES),
     Key("check_iret", "boolean", "judge the IRET exits too"),
     Key("include_dirs", "paths", "directories for #include; they add up"),
     Key("defines", "macros", "macros, NAME or NAME=VALUE; they add up"),

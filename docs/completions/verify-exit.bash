@@ -102,7 +102,7 @@ _verify_exit_complete() {
             return
             ;;
         ' --frame')
-            _verify_exit_words auto
+            _verify_exit_words auto contract
             return
             ;;
         ' --vendor')

@@ -42,7 +42,7 @@ complete -c verify-exit -n '__verify_exit_in \'\'' -s h -l help -f -d 'show this
 complete -c verify-exit -n '__verify_exit_in \'\'' -l entry -x -d 'where execution starts'
 complete -c verify-exit -n '__verify_exit_in \'\'' -l contract -r -F -a 'freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen' -d 'what the kernel promises'
 complete -c verify-exit -n '__verify_exit_in \'\'' -l profile -x -a 'seed safety equivalence' -d 'which clauses must hold'
-complete -c verify-exit -n '__verify_exit_in \'\'' -l frame -x -a 'auto' -d 'auto'
+complete -c verify-exit -n '__verify_exit_in \'\'' -l frame -x -a 'auto contract' -d 'auto'
 complete -c verify-exit -n '__verify_exit_in \'\'' -l check-iret -f -d 'judge the IRET exits too'
 complete -c verify-exit -n '__verify_exit_in \'\'' -l vendor -x -a 'intel amd both' -d 'this CPU vendor'
 complete -c verify-exit -n '__verify_exit_in \'\'' -l paging -x -a 'la48 la57 both' -d 'this linear-address width'
