@@ -123,9 +123,11 @@ def concrete_machine(
     matters = [*setting.constraints, *query, *(eq(term, as_term(value, 64)) for term, value in wishes)]
     premises = [config_condition(entry, config), *exactness(registry, matters), *_links(entry)]
     premises += [eq(symbol.term, one.value) for one in known if (symbol := registry.find(one.name)) is not None]
-    placed = place(solver, [*premises, *query], wishes)
-    symbols = _variables(entry, [*setting.constraints, *premises, *query])
-    values = least(solver, [*premises, *placed, *query], symbols)
+    kept = place(solver, [*premises, *query], wishes)
+    placed = [eq(term, as_term(value, 64)) for term, value in kept]
+    given = {symbol.name: value for term, value in kept if (symbol := registry.of(term)) is not None}
+    symbols = _variables(entry, [*setting.constraints, *premises, *placed, *query])
+    values = least(solver, [*premises, *placed, *query], symbols, given)
     if values is None:
         return None
     fixed = [eq(symbol.term, values[symbol.name]) for symbol in symbols]

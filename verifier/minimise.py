@@ -8,31 +8,36 @@ being fixed, is a don't-care.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from verifier.lift.symbols import Symbol
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, as_term, eq, lnot
 
 
-def place(solver: Solver, query: Sequence[Truth], wishes: Sequence[tuple[Term, int]]) -> list[Truth]:
-    """Those equations term = value that the query admits, taken in order."""
+def place(solver: Solver, query: Sequence[Truth], wishes: Sequence[tuple[Term, int]]) -> list[tuple[Term, int]]:
+    """Those wishes, each a term with its value, that the query admits, taken in order."""
     wanted = [eq(term, as_term(value, 64)) for term, value in wishes]
     with solver.scope():
         solver.assume(*query)
         # Where all of them can hold together, each can with those before it.
         if solver.check(*wanted) == "sat":
-            return wanted
-        kept: list[Truth] = []
-        for wish in wanted:
-            if solver.check(wish) == "sat":
-                solver.assume(wish)
+            return list(wishes)
+        kept: list[tuple[Term, int]] = []
+        for wish, equation in zip(wishes, wanted, strict=True):
+            if solver.check(equation) == "sat":
+                solver.assume(equation)
                 kept.append(wish)
     return kept
 
 
-def least(solver: Solver, query: Sequence[Truth], symbols: Sequence[Symbol]) -> dict[str, int] | None:
-    """The lexicographically least value of each symbol; None if the query has no model."""
+def least(
+    solver: Solver, query: Sequence[Truth], symbols: Sequence[Symbol], known: Mapping[str, int]
+) -> dict[str, int] | None:
+    """The lexicographically least value of each symbol; None if the query has no model.
+
+    ``known`` has values that the query itself gives to symbols.
+    """
     with solver.scope():
         solver.assume(*query)
         model = solver.model()
@@ -40,6 +45,9 @@ def least(solver: Solver, query: Sequence[Truth], symbols: Sequence[Symbol]) -> 
             return None
         values: dict[str, int] = {}
         for symbol in symbols:
+            if symbol.name in known:
+                values[symbol.name] = known[symbol.name]
+                continue
             model, values[symbol.name] = _least_value(solver, symbol, model)
             solver.assume(eq(symbol.term, as_term(values[symbol.name], symbol.width)))
         return values
