@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -22,6 +23,7 @@ import rows  # noqa: E402
 import shapes  # noqa: E402
 from measure import Command, MeasureError, Spent, spend  # noqa: E402
 
+from verifier.lift.memory import Memory  # noqa: E402
 from verifier.model import FileReport  # noqa: E402
 from verifier.options import Options  # noqa: E402
 from verifier.pipeline import verify  # noqa: E402
@@ -71,6 +73,25 @@ def test_impossible_sizes_are_refused() -> None:
         shapes.tests(65)
     with pytest.raises(ValueError):
         shapes.patched(321)
+
+
+def test_a_word_is_made_once_for_each_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind k joins of states whose memory differs, the look at a word is work in k and not in 2^k."""
+    looks = 0
+    initial = Memory._initial
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return initial(*arguments)
+
+    monkeypatch.setattr(Memory, "_initial", counted)
+    taken = []
+    for size in (4, 8):
+        looks = 0
+        counts("stores", size, tmp_path)
+        taken.append(looks)
+    assert taken[1] < 5 * taken[0]
 
 
 @pytest.mark.parametrize("sample", ["linux-2015-opportunistic.S", "linux-2015-tf-tested.S"])

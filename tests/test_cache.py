@@ -216,14 +216,14 @@ def test_a_consistent_lie_has_to_hold_up(here: Path, capsys: pytest.CaptureFixtu
     assert run(capsys, "exit.S")[:2] == (1, False)
 
 
-@pytest.mark.parametrize("mode", [0o606, 0o602])
+@pytest.mark.parametrize("mode", [0o606, 0o602, 0o620])
 def test_a_file_that_others_may_write_is_not_used(here: Path, capsys: pytest.CaptureFixture[str], mode: int) -> None:
     """Whoever could write verdicts could decide them."""
     run(capsys, "exit.S")
     store().chmod(mode)
     status, cached, said = run(capsys, "exit.S")
     assert (status, cached) == (1, False)
-    assert "everybody may write" in said
+    assert "others may write" in said
 
 
 def test_new_files_are_the_users_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -306,3 +306,41 @@ def test_keys_are_stable(here: Path) -> None:
     found = opened(Path("exit.S"), Options())
     assert cache.key(found, ["a", "b"]) == cache.key(found, ["b", "a"])
     assert len(cache.key(found, [])) == 64
+
+
+def test_no_output_takes_the_place_of_what_was_read(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report over the baseline would make the next run pass; an included file or a contract would be lost."""
+    Path("part.h").write_text("", encoding="utf-8")
+    Path("exit.S").write_text('#include "part.h"\n' + STORY, encoding="utf-8")
+    Path("fine.S").write_text(STORY, encoding="utf-8")
+    assert run(capsys, "--profile", "seed", "exit.S", "--format", "json=base.json")[0] == 0
+    before = Path("base.json").read_bytes()
+    gate = ("--profile", "seed", "--gate", "new-only", "--baseline", "base.json", "exit.S")
+    for _ in range(2):
+        status, _, said = run(capsys, *gate, "--format", "json=base.json")
+        assert status == 2 and "does not write over it" in said
+    assert Path("base.json").read_bytes() == before
+    assert run(capsys, "exit.S", "--format", "sarif=part.h")[0] == 1
+    assert Path("part.h").read_text(encoding="utf-8") == ""
+    Path("link.json").symlink_to("base.json")
+    assert run(capsys, *gate, "--attest", "link.json")[0] == 2
+    assert Path("base.json").read_bytes() == before
+
+
+def test_what_is_hashed_is_what_is_assembled(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is exchanged after it was read is neither judged nor attested under the other's hash."""
+    import hashlib
+
+    from verifier import opening
+
+    real = opening.build_of
+
+    def exchanged(source: Path, told: str | None) -> object:
+        source.write_text(STORY.replace("sysretq", "iretq"), encoding="utf-8")
+        return real(source, told)
+
+    expected = opened(Path("exit.S"), Options()).code.data
+    monkeypatch.setattr(opening, "build_of", exchanged)
+    found = opened(Path("exit.S"), Options())
+    assert found.given.digest == hashlib.sha256(STORY.encode()).hexdigest()
+    assert found.code.data == expected

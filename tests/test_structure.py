@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"records"}),
     frozenset({"confine", "globs", "parallel", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
-    frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "toml_table"}),
+    frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "stops", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),

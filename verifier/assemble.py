@@ -79,6 +79,7 @@ def assemble(
     limits: Limits = DEFAULT_LIMITS,
     build: Build | None = None,
     allow_include: tuple[str, ...] = (),
+    data: bytes | None = None,
 ) -> bytes:
     """The relocatable object that the source at ``path`` assembles to, with line numbers.
 
@@ -94,6 +95,9 @@ def assemble(
     ``<…>`` not in the directory of the source, the assembler's in the
     directory of the build.
 
+    ``data`` is the source if it has been read: what is assembled is then what was hashed, whatever
+    becomes of the file meanwhile.
+
     A source may read regular files in its directory and below, in
     ``include_dirs``, ``allow_include``, the preprocessor's own directories and
     those of ``build``, wherever links and ``..`` lead; see verifier.includes.
@@ -107,7 +111,7 @@ def assemble(
     preprocess = path.suffix in PREPROCESSED_SUFFIXES
     if build is not None and build.flags.preprocess is not None:
         preprocess = build.flags.preprocess
-    text = read_input(path, limits.source_bytes).decode("utf-8", "surrogateescape")
+    text = (read_input(path, limits.source_bytes) if data is None else data).decode("utf-8", "surrogateescape")
     for directory in include_dirs:
         if not os.path.isdir(directory):
             raise UserError("include-dir-not-found", f"-I {printable(directory)}: no such directory", 2)

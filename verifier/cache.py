@@ -201,8 +201,8 @@ def _trouble(file: Path) -> str | None:
             continue
         if facts.st_uid != os.geteuid():
             return f"{path.name}: it belongs to somebody else, and is not used"
-        if facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX:
-            return f"{path.name}: everybody may write to it, and it is not used"
+        if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return f"{path.name}: others may write to it, and it is not used"
         if path is file and not stat.S_ISREG(facts.st_mode):
             return f"{path.name}: it is not a regular file, and is not used"
     return None

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from types import FrameType
 
+from verifier import stops
 from verifier.commands import COMMANDS
-from verifier.conclude import Rules, conclude, ready
+from verifier.conclude import Rules, conclude, ready, stopped
 from verifier.config import Config
 from verifier.console import flushed, log, say, write_out
 from verifier.model import Run, UserError
 from verifier.options import Options, from_namespace
 from verifier.outputs import Outputs, guessed
 from verifier.parsers import build_parser
+from verifier.reads import recorded
 from verifier.records import record
 from verifier.report.verdict import INTERNAL, INTERRUPTED, PROVED, USAGE
 from verifier.request import (
@@ -36,6 +34,7 @@ from verifier.request import (
     report_error,
     rules_of,
     settings_of,
+    spared,
     told,
 )
 from verifier.session import TRACEBACK, Work, internal, numbered, usable, verified
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
     try:
-        with _terminated_like_interrupted():
+        with stops.handled():
             return _main(words)
     except UserError as error:
         say(f"error[{error.code}]: {error.message}")
@@ -72,23 +71,6 @@ def _open_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, with which a CI system cancels a step, ends the run as Ctrl-C does: what is known is written."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _main(words: list[str]) -> int:
@@ -127,26 +109,29 @@ def _once(parsed: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """One run, from reading the configuration to writing the results."""
     # Until the configuration is known, what the command line asks for is written.
     outputs = outputs_of(parsed, parsed.format, parsed.paths)
-    try:
-        config = configuration(parsed)
-        if parsed.show_config:
-            from verifier.showconfig import show
+    with recorded() as read:
+        try:
+            config = configuration(parsed)
+            if parsed.show_config:
+                from verifier.showconfig import show
 
-            text = show(config, from_namespace(parsed), told(parsed), parsed.paths, found_waivers(parsed, config))
-            return write_out(text)
-        if config is not None:
-            outputs = outputs_of(parsed, parsed.format or config.run.formats or (), parsed.paths)
-        if not parsed.paths and config is None:
-            log(parser.format_usage())
-            raise UserError(
-                "usage", "no file given; --help lists the options, and 'verify-exit init' writes a configuration", USAGE
-            )
-        request = _request(parsed, config)
-        outputs = request.outputs
-        run = _run(request, parsed.quiet)
-    except UserError as error:
-        return report_error(error, outputs)
-    return finish(run, outputs, request.rules)
+                text = show(config, from_namespace(parsed), told(parsed), parsed.paths, found_waivers(parsed, config))
+                return write_out(text)
+            if config is not None:
+                outputs = outputs_of(parsed, parsed.format or config.run.formats or (), parsed.paths)
+            if not parsed.paths and config is None:
+                log(parser.format_usage())
+                text = "no file given; --help lists the options, and 'verify-exit init' writes a configuration"
+                raise UserError("usage", text, USAGE)
+            request = _request(parsed, config)
+            outputs = request.outputs
+            run, rules = _run(request, parsed.quiet), request.rules
+        except UserError as error:
+            return report_error(error, spared(outputs, read))
+        except KeyboardInterrupt:
+            say("interrupted")
+            run, rules = stopped(), Rules()
+    return finish(run, spared(outputs, read), rules)
 
 
 def _request(parsed: argparse.Namespace, config: Config | None) -> Request:

@@ -27,6 +27,7 @@ from verifier.parsers import (
 from verifier.report import FORMATS
 from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
 from verifier.report.words import clean
+from verifier.source import printable
 
 if TYPE_CHECKING:
     from verifier.clauses import Clause
@@ -151,7 +152,7 @@ def must_exist(path: str) -> None:
     """Raise UserError("input-not-found" | "input-invalid") with the nearest name that would do."""
     given = Path(path)
     if os.path.isdir(path):
-        raise UserError("input-invalid", f"{path}: this is a directory; name the files to verify")
+        raise UserError("input-invalid", f"{printable(path)}: this is a directory; name the files to verify")
     if os.path.exists(path):
         return
     try:
@@ -165,7 +166,7 @@ def must_exist(path: str) -> None:
         hint = f"; did you mean the command 'verify-exit {command[0]}'?"
     elif near:
         hint = f"; did you mean {str(given.with_name(near[0]))!r}?"
-    raise UserError("input-not-found", f"{path}: no such file{hint}")
+    raise UserError("input-not-found", f"{printable(path)}: no such file{hint}")
 
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from verifier.baseline import Baseline
 from verifier.baseline import load as load_baseline
 from verifier.console import say
 from verifier.gate import decide
-from verifier.model import FileReport, GateMode, InputFile, Run, Shard, UserError, Waiver
+from verifier.model import FileReport, GateMode, InputFile, Reason, Run, Shard, UserError, Waiver
 from verifier.options import Options
 from verifier.records import record
 from verifier.report.verdict import USAGE, exit_code, worst_code
@@ -94,6 +95,13 @@ def interrupted(reports: Iterable[FileReport]) -> bool:
 def failed(error: UserError) -> Run:
     """The run that an error of the call itself ends before any input was looked at."""
     return Run((unjudged(CALL, CALL, Options(), (error.code, error.message, error.exit_code)),))
+
+
+def stopped() -> Run:
+    """The run that Ctrl-C ends before any input was looked at."""
+    nothing = unjudged(CALL, CALL, Options(), ("", "", USAGE))
+    reason = Reason("stopped", "the run was interrupted before an input was looked at", "run it again")
+    return Run((replace(nothing, verdict="inconclusive", error=None, reasons=(reason,)),))
 
 
 def unjudged(path: str, key: str, options: Options, error: tuple[str, str, int]) -> FileReport:

@@ -18,11 +18,12 @@ from verifier.boundedfile import read
 from verifier.codec import Malformed, decode
 from verifier.conclude import CALL, Ready, conclude, ready
 from verifier.model import ALL_CONFIGS, Config, FileReport, Run, Shard, UserError
+from verifier.reads import recorded
 from verifier.records import record
 from verifier.report import parts
 from verifier.report.verdict import INPUT, check
 from verifier.report.words import clean, counted
-from verifier.request import configuration, finish, outputs_of, report_error, rules_of, settings_of
+from verifier.request import configuration, finish, outputs_of, report_error, rules_of, settings_of, spared
 from verifier.semantics import digest as semantics
 from verifier.shards import MOST, positions
 
@@ -48,15 +49,16 @@ class Part:
 def merge(parsed: argparse.Namespace) -> int:
     """Read the parts, apply waivers and gate to all of them, write the results; the exit status."""
     outputs = outputs_of(parsed, parsed.format, parsed.parts)
-    try:
-        config = configuration(parsed)
-        settings = settings_of(parsed, config)
-        outputs = outputs_of(parsed, settings.formats or (), parsed.parts)
-        rules = rules_of(parsed, settings, config)
-        run = merged(parsed.parts, ready(rules))
-    except UserError as error:
-        return report_error(error, outputs)
-    return finish(run, outputs, rules)
+    with recorded() as read:
+        try:
+            config = configuration(parsed)
+            settings = settings_of(parsed, config)
+            outputs = outputs_of(parsed, settings.formats or (), parsed.parts)
+            rules = rules_of(parsed, settings, config)
+            run = merged(parsed.parts, ready(rules))
+        except UserError as error:
+            return report_error(error, spared(outputs, read))
+    return finish(run, spared(outputs, read), rules)
 
 
 def merged(files: Sequence[str], having: Ready) -> Run:

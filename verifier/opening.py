@@ -95,7 +95,12 @@ def code_of(given: Input, chosen: Options) -> Code:
         build = build_of(given.path, chosen.build)
         container = f"built as {build.origin} says" if build is not None else ""
         code = assemble(
-            given.path, chosen.include_dirs, chosen.defines, build=build, allow_include=chosen.allow_include
+            given.path,
+            chosen.include_dirs,
+            chosen.defines,
+            build=build,
+            allow_include=chosen.allow_include,
+            data=given.data,
         )
     elif given.data.startswith(ELF):
         code = given.data

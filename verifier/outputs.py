@@ -34,7 +34,8 @@ class Outputs:
     """Everything that a run writes, and how: ``chosen`` has at most one for standard output.
 
     ``told``: the one for standard output was asked for, it is not the default.
-    ``replay_script`` and ``attestation`` are files, or None.
+    ``replay_script`` and ``attestation`` are files, or None. ``kept`` are files (real paths) that must not be
+    written over.
     """
 
     chosen: tuple[Output, ...]
@@ -44,6 +45,7 @@ class Outputs:
     color: str = "auto"
     verbose: bool = False
     quiet: bool = False
+    kept: frozenset[str] = frozenset()
 
     @property
     def needs_listing(self) -> bool:
@@ -110,22 +112,25 @@ def deliver(run: Run, outputs: Outputs, environment: Mapping[str, str]) -> int:
     for output in sorted(outputs.chosen, key=lambda output: output.file is None):
         if output.file is not None:
             style = Style(PIPE_WIDTH, False, outputs.verbose, outputs.quiet)
-            codes.append(written(output.file, render(output.format, run, style)))
+            codes.append(_written(outputs, output.file, render(output.format, run, style)))
             continue
         color = use_color(outputs.color, sys.stdout, environment)
         style = Style(width(sys.stdout), color, outputs.verbose, outputs.quiet, errors=False)
         codes.append(write_out(render(output.format, run, style)))
     if any(output.format == "github" for output in outputs.chosen) and environment.get(SUMMARY):
-        codes.append(_append_summary(run, environment[SUMMARY]))
+        codes.append(_append_summary(run, outputs, environment[SUMMARY]))
     if outputs.replay_script is not None:
-        codes.append(_replay_script(run, outputs.replay_script))
+        codes.append(_replay_script(run, outputs, outputs.replay_script))
     if outputs.attestation is not None:
-        codes.append(_attestation(run, outputs.attestation, environment))
+        codes.append(_attestation(run, outputs, outputs.attestation, environment))
     return worst_code(codes)
 
 
-def written(file: str, text: str, mode: str = "w") -> int:
+def _written(outputs: Outputs, file: str, text: str, mode: str = "w") -> int:
     """0, or 2 if the file could not be written; ``mode`` is "w" or "a"."""
+    if os.path.realpath(file) in outputs.kept:
+        say(f"error[output-unwritable]: {file}: this run has read it, and does not write over it; choose another name")
+        return USAGE
     try:
         with Path(file).open(mode, encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
@@ -135,24 +140,24 @@ def written(file: str, text: str, mode: str = "w") -> int:
     return PROVED
 
 
-def _append_summary(run: Run, file: str) -> int:
+def _append_summary(run: Run, outputs: Outputs, file: str) -> int:
     from verifier.report.github import summary
 
-    return written(file, summary(run), "a")
+    return _written(outputs, file, summary(run), "a")
 
 
-def _replay_script(run: Run, file: str) -> int:
+def _replay_script(run: Run, outputs: Outputs, file: str) -> int:
     """Write the script; a run in which nothing was executed has none."""
     from verifier.replayscript import script
 
     try:
         text = script(run.reports)
     except ValueError:
-        return _nothing_for(file, "no exit was reached, so that there is nothing to replay")
-    return written(file, text)
+        return _nothing_for(outputs, file, "no exit was reached, so that there is nothing to replay")
+    return _written(outputs, file, text)
 
 
-def _attestation(run: Run, file: str, environment: Mapping[str, str]) -> int:
+def _attestation(run: Run, outputs: Outputs, file: str, environment: Mapping[str, str]) -> int:
     """Write the statements; a run that read no input has none."""
     from verifier.attest import bundle, stamp
 
@@ -160,15 +165,17 @@ def _attestation(run: Run, file: str, environment: Mapping[str, str]) -> int:
         text = bundle(run, stamp(environment.get("SOURCE_DATE_EPOCH"), time.time()))
     except UserError as error:
         say(f"error[{error.code}]: {error.message}")
-        return worst_code([error.exit_code, _nothing_for(file, "see the error above")])
+        return worst_code([error.exit_code, _nothing_for(outputs, file, "see the error above")])
     except ValueError as error:
-        return _nothing_for(file, str(error))
-    return written(file, text)
+        return _nothing_for(outputs, file, str(error))
+    return _written(outputs, file, text)
 
 
-def _nothing_for(file: str, why: str) -> int:
+def _nothing_for(outputs: Outputs, file: str, why: str) -> int:
     """Say that a file was not written; one of an earlier run would be taken for this one's."""
     say(f"{file} was not written: {why}")
+    if os.path.realpath(file) in outputs.kept:
+        return USAGE
     try:
         Path(file).unlink(missing_ok=True)
     except OSError as error:

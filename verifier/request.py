@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from verifier import stops
 from verifier.conclude import Rules, failed, interrupted, status
 from verifier.config import Config, find, load
 from verifier.console import say
 from verifier.model import Run, UserError
 from verifier.outputs import Outputs, chosen, deliver
-from verifier.reads import note
+from verifier.reads import Stamp, note
 from verifier.report.verdict import INTERRUPTED, USAGE, worst_code
 from verifier.settings import RunSettings, run_over
 
@@ -74,8 +75,9 @@ def project_root() -> Path:
 
 def finish(run: Run, outputs: Outputs, rules: Rules) -> int:
     """Write the results; the exit status."""
-    code = worst_code([status(run, rules), deliver(run, outputs, os.environ)])
-    return INTERRUPTED if interrupted(run.reports) else code
+    with stops.held():
+        code = worst_code([status(run, rules), deliver(run, outputs, os.environ)])
+    return INTERRUPTED if interrupted(run.reports) or stops.told() else code
 
 
 def report_error(error: UserError, outputs: Outputs) -> int:
@@ -84,4 +86,15 @@ def report_error(error: UserError, outputs: Outputs) -> int:
     if not outputs.told:
         outputs = replace(outputs, chosen=tuple(one for one in outputs.chosen if one.file is not None))
     outputs = replace(outputs, replay_script=None, attestation=None)
-    return worst_code([error.exit_code, deliver(failed(error), outputs, os.environ)])
+    with stops.held():
+        code = worst_code([error.exit_code, deliver(failed(error), outputs, os.environ)])
+    return INTERRUPTED if stops.told() else code
+
+
+def spared(outputs: Outputs, read: Mapping[str, Stamp]) -> Outputs:
+    """The outputs, none of which is to be written over a file that the run has read.
+
+    A report in the place of the baseline would make the next run pass; an included file or the
+    configuration would be lost. What these files are is known for sure only behind the run.
+    """
+    return replace(outputs, kept=frozenset(os.path.realpath(name) for name, found in read.items() if found is not None))

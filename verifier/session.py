@@ -26,6 +26,7 @@ from verifier.reads import Stamp, bring, recorded
 from verifier.records import record
 from verifier.report.verdict import INTERNAL, USAGE, check
 from verifier.report.words import clean
+from verifier.source import printable
 
 if TYPE_CHECKING:
     from verifier.parallel import Ended
@@ -173,7 +174,7 @@ def _opened(work: Work, answer: bytes | Ended) -> tuple[FileReport, str, Mapping
 
 def internal(error: BaseException, path: str | None = None) -> None:
     """Say on stderr that this program is wrong."""
-    where = f"{path}: " if path is not None else ""
+    where = f"{printable(path)}: " if path is not None else ""
     hint = f"(rerun with {TRACEBACK}=1 for the traceback)"
     if os.environ.get(TRACEBACK):
         import traceback

@@ -51,6 +51,17 @@ def tests(count: int) -> str:
     return _source("".join(arms) + CHECKED_EXIT)
 
 
+def stores(count: int) -> str:
+    """So many independent tests, each with work that stores through a pointer that may point anywhere.
+
+    Raises ValueError for more than 64: the flags are the bits of one word.
+    """
+    if count > 64:
+        raise ValueError(count)
+    arms = (f"\tbtq\t${bit}, %rbx\n\tjnc\t{100 + bit}f\n\tmovq\t%rax, (%rdi)\n{100 + bit}:\n" for bit in range(count))
+    return _source("".join(arms) + CHECKED_EXIT)
+
+
 def sites(count: int) -> str:
     """So many SYSRETs behind the same checks, one for each value of a byte of the CPU's own data."""
     ways = (f"\tcmpb\t${number}, %gs:0x40\n\tjne\t1f\n\tleave_by_sysret\n1:\n" for number in range(1, count))
@@ -168,6 +179,13 @@ DIMENSIONS: tuple[Dimension, ...] = (
         "tests", "work-flag tests", (0, 4, 8, 16, 32, 64),
         "two arms and a join each; the term of the register that the work changes gets one choice deeper",
         _in_file("tests", tests),
+    ),
+    Dimension(
+        "stores",
+        "tests with a store through a pointer",
+        (0, 4, 8, 16, 32, 64),
+        "what a word holds behind the joins is as deep as they are many",
+        _in_file("stores", stores),
     ),
     Dimension(
         "sites", "SYSRETs", (1, 2, 4, 8, 16, 32),

@@ -102,9 +102,13 @@ class Memory:
     def word(self, region: RegionId, offset: int) -> Term:
         """The 64-bit word at a grid offset."""
         written = self.words.get(region, {}).get(offset)
-        return self._initial(region, offset, self.history) if written is None else written
+        return self._initial(region, offset, self.history, {}) if written is None else written
 
-    def _initial(self, region: RegionId, offset: int, history: tuple[Marker, ...]) -> Term:
+    def _initial(self, region: RegionId, offset: int, history: tuple[Marker, ...], known: dict[int, Term]) -> Term:
+        """The word as it was before any write; ``known`` is what it is at the forks that were looked at, by identity.
+
+        Both arms of a fork go back to the fork before: without ``known`` a word would be made 2^n times behind n forks.
+        """
         symbols, place = self.layout.symbols, Place(region.root, offset, region.kind)
         name = self.layout.name(region, offset)
         for index in range(len(history) - 1, -1, -1):
@@ -117,12 +121,14 @@ class Memory:
                     # Whether one store in a row hit it or several: it holds anything, or what it held before all.
                     while index and isinstance(history[index - 1], Maybe):
                         index -= 1
-                    before = self._initial(region, offset, history[:index])
+                    before = self._initial(region, offset, history[:index], known)
                     return self._perhaps(maybe, region, offset, before)
-                case Fork(condition, then, otherwise):
-                    left = self._initial(region, offset, then)
-                    right = self._initial(region, offset, otherwise)
-                    return left if left is right else select(condition, left, right, 64)
+                case Fork(condition, then, otherwise) as fork:
+                    if id(fork) not in known:
+                        left = self._initial(region, offset, then, known)
+                        right = self._initial(region, offset, otherwise, known)
+                        known[id(fork)] = left if left is right else select(condition, left, right, 64)
+                    return known[id(fork)]
                 case _:
                     continue
         kind: Literal["frame", "memory"] = (
