@@ -331,16 +331,14 @@ def test_what_is_hashed_is_what_is_assembled(here: Path, monkeypatch: pytest.Mon
     """A file that is exchanged after it was read is neither judged nor attested under the other's hash."""
     import hashlib
 
-    from verifier import opening
-
-    real = opening.build_of
+    from verifier.buildflags import build_of
 
     def exchanged(source: Path, told: str | None) -> object:
         source.write_text(STORY.replace("sysretq", "iretq"), encoding="utf-8")
-        return real(source, told)
+        return build_of(source, told)
 
     expected = opened(Path("exit.S"), Options()).code.data
-    monkeypatch.setattr(opening, "build_of", exchanged)
+    monkeypatch.setattr("verifier.opening.build_of", exchanged)
     found = opened(Path("exit.S"), Options())
     assert found.given.digest == hashlib.sha256(STORY.encode()).hexdigest()
     assert found.code.data == expected

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from verifier import conclude, outputs, stops
+from verifier import conclude, stops
 from verifier.cli import main
 from verifier.model import Run
+from verifier.report import render
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = str(ROOT / "samples" / "linux-2015-opportunistic.S")
@@ -71,15 +72,15 @@ def test_a_lost_interrupt_is_still_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_every_file_is_written_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while the first of several files is written does not cost the others; the status says that it came."""
-    real, sent = outputs.render, []
+    sent: list[str] = []
 
     def interrupted(name: str, run: Run, style: Any) -> str:
         if not sent:
             sent.append(name)
             send(signal.SIGINT)
-        return real(name, run, style)
+        return render(name, run, style)
 
-    monkeypatch.setattr(outputs, "render", interrupted)
+    monkeypatch.setattr("verifier.outputs.render", interrupted)
     names = [f"{name}={tmp_path / name}" for name in ("json", "junit", "concise", "sarif")]
     assert main(["-q", SAMPLE, *(word for name in names for word in ("--format", name))]) == 130
     assert all((tmp_path / name.partition("=")[0]).stat().st_size for name in names)

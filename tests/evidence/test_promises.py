@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_samples import SAMPLES
 
-from verifier import pipeline
+from verifier import opening, pipeline
 from verifier.clauses import CLAUSES
 from verifier.contract import Contract, load_contract
 from verifier.options import Options
@@ -26,7 +26,7 @@ def test_promise_that_is_missing_proves_nothing(identifier: str, monkeypatch: py
         assert identifier in dict(contract.promises)
         return replace(contract, promises=tuple(pair for pair in contract.promises if pair[0] != identifier))
 
-    monkeypatch.setattr(pipeline, "load_contract", without)
+    monkeypatch.setattr(opening, "load_contract", without)
     report = pipeline.verify(SAMPLES / "canonical-sign-extend.S", Options())
     assert report.verdict == "inconclusive"
     assert {reason.code for reason in report.reasons} == {"promise-missing"}

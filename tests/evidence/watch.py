@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from test_samples import SAMPLES, differences, expectation
 
-from verifier import inputs, pipeline
+from verifier import opening, pipeline
 from verifier.model import FileReport
 from verifier.options import Options
 
@@ -53,7 +53,7 @@ def assembled_once(kept: dict[tuple[object, ...], bytes] | None = None) -> Itera
 
     ``kept`` has objects that are known already, and gets those that are made.
     """
-    module: Any = inputs
+    module: Any = opening
     real: Callable[..., bytes] = module.assemble
     kept = {} if kept is None else kept
 
