@@ -33,7 +33,7 @@ NAMES: tuple[str, ...] = (
 )
 """Each is text like any other to a renderer: shown, perhaps spelled out, never obeyed."""
 
-_KEPT = frozenset({"verdict", "status", "profile", "kind", "vendor", "width", "reach", "state", "mode"})
+_KEPT = frozenset({"verdict", "status", "profile", "kind", "vendor", "width", "reach", "state", "mode", "reference"})
 """Fields with a closed set of values, which no file under test can choose."""
 
 Data = TypeVar("Data")

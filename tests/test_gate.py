@@ -41,7 +41,7 @@ from verifier.report.fingerprint import of_clause
 from verifier.report.jsonreport import render
 from verifier.report.verdict import worst_code
 
-SETTINGS: Settings = ("linux", "equivalence", frozenset(ALL_CONFIGS))
+SETTINGS: Settings = ("linux", "equivalence", frozenset(ALL_CONFIGS), "contract", False)
 EMPTY = Baseline(InputFile("old.json", "00" * 32), {}, {})
 WAIVER = Waiver("W-1", "tf", "0" * 32, "why", "Kim", "2099-01-01")
 DIFFER = Disagreement(proved().sites[0].location, "rip", ("intel", "la48"), ("rax differs",))
@@ -523,3 +523,13 @@ def test_names_in_a_refusal_are_clean(tmp_path: Path) -> None:
     hostile = path.rename(tmp_path / "\x1b[31mold\n::warning::.json")
     message = refusal(hostile).message
     assert message.isprintable() and "::" not in message
+
+
+def test_another_reference_is_another_question(tmp_path: Path) -> None:
+    """A header line that makes the file's own IRET exit the reference asks something else than the baseline did."""
+    old = knows(tmp_path, proved())
+    for changed in (replace(proved(), reference="auto"), replace(proved(), check_iret=True)):
+        with pytest.raises(UserError) as caught:
+            decide("new-only", [changed], old, (), False)
+        assert caught.value.code == "baseline-options"
+        assert "--frame auto" in caught.value.message or "--check-iret" in caught.value.message

@@ -26,8 +26,8 @@ SCHEMA = "verify-exit/1"
 
 Cpus = frozenset[tuple[str, str]]
 """CPU configurations."""
-Settings = tuple[str, str, Cpus]
-"""What an input was judged by: contract, profile, CPU configurations."""
+Settings = tuple[str, str, Cpus, str, bool]
+"""What an input was judged by: contract, profile, CPU configurations, reference, whether IRET exits too."""
 
 _FINGERPRINT = re.compile(rf"[0-9a-f]{{{DIGITS}}}")
 _BAD = frozenset({"violated", "waived"})
@@ -76,7 +76,8 @@ class Baseline:
         """Raise UserError ``baseline-options`` (2) if the baseline judged the report's input by something else."""
         if report.verdict == "error":
             return
-        now: Settings = (report.contract, report.profile, frozenset(report.configs))
+        cpus = frozenset(report.configs)
+        now: Settings = (report.contract, report.profile, cpus, report.reference, report.check_iret)
         names = {name for name, _ in _failing(report)}
         earlier = [self.known[name].settings for name in sorted(names & self.known.keys())]
         if report.input.path in self.inputs:
@@ -101,9 +102,10 @@ def _failing(report: FileReport) -> Iterator[tuple[str, Cpus]]:
 
 
 def _told(settings: Settings) -> str:
-    contract, profile, configs = settings
+    contract, profile, configs, reference, check_iret = settings
     listed = " ".join(sorted("/".join(config) for config in configs))
-    return clean(f"{contract}, {profile}, {listed}")
+    more = (", --frame auto" if reference == "auto" else "") + (", --check-iret" if check_iret else "")
+    return clean(f"{contract}, {profile}, {listed}{more}")
 
 
 def load(path: Path) -> Baseline:
@@ -137,7 +139,8 @@ def _inputs(report: Mapping[str, Any]) -> dict[str, frozenset[Settings]]:
     found: dict[str, frozenset[Settings]] = {}
     for one in report["inputs"]:
         configs = frozenset((str(vendor), str(paging)) for vendor, paging in one["configs"])
-        settings: Settings = (_text(one["contract"]), _text(one["profile"]), configs)
+        reference, check_iret = _text(one["reference"]), one["check_iret"] is True
+        settings: Settings = (_text(one["contract"]), _text(one["profile"]), configs, reference, check_iret)
         path = _text(one["path"])
         found[path] = found.get(path, frozenset()) | {settings}
     return found

@@ -661,7 +661,8 @@ class FileReport:
     and never enter JSON. ``container`` says what the code was unpacked from,
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
     ``key`` names the input in fingerprints: its path as seen from the project's root. ``cached``: it is
-    the remembered result of an earlier run. ``maps`` and
+    the remembered result of an earlier run. ``reference`` says what an exit was compared with: the contract's frame
+    or, "auto", the file's own IRET exit; ``check_iret``: the IRET exits were judged as well. ``maps`` and
     ``sources`` are there only if a format that shows code was asked for.
     ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
     unless something is violated. ``searches``, ``cross_checks`` and ``certificates`` are evidence that
@@ -691,6 +692,8 @@ class FileReport:
     sources: tuple[SourceText, ...] = ()
     key: str = ""
     cached: bool = False
+    reference: Literal["contract", "auto"] = "contract"
+    check_iret: bool = False
 
 
 # Run: all inputs together, and what the gate makes of them.

@@ -137,6 +137,8 @@ def examine(
         searches=tuple(whole.evidence.searches),
         cross_checks=asked.summary,
         certificates=certificates,
+        reference="auto" if chosen.frame == "auto" else "contract",
+        check_iret=chosen.check_iret,
         maps=maps,
         sources=source_texts(maps, texts(path, given.data)) if given.is_source else (),
     )

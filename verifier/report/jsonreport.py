@@ -67,6 +67,8 @@ def document(run: Run) -> Json:
                 "contract": report.contract or None,
                 "profile": report.profile or None,
                 "configs": [list(config) for config in in_order(report.configs)],
+                "reference": report.reference,
+                "check_iret": report.check_iret,
                 "command": report.command or None,
             }
             for report in reports

@@ -16,7 +16,6 @@ from verifier.report.phrases import (
     entry_names,
     exit_name,
     exit_names,
-    frame_known,
     kinds,
     listed,
     on_cpus,
@@ -155,13 +154,9 @@ def theorem(report: FileReport) -> list[str]:
 def _reference(report: FileReport) -> str:
     slots = f"where the contract {report.contract} says that they are saved"
     auto = "those of the frame that the input's own IRET exit pops for the same machine"
-    match frame_known(report):
-        case "auto":
-            words = f"{auto}, which is also the reference of registers and CR3 (--frame auto)"
-        case "contract":
-            words = slots
-        case _:
-            words = f"{slots} or, with --frame auto, {auto}"
+    words = slots
+    if report.reference == "auto":
+        words = f"{auto}, which is also the reference of registers and CR3 (--frame auto)"
     return (
         "The clauses compare what the exit hands to user space with what IRETQ would hand over in its place. The "
         f"five words that IRETQ would pop (RIP, CS, RFLAGS, RSP, SS) are {words}."

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from verifier.model import Config, FileReport, Gate, SiteResult, Status, WaiverUse
-from verifier.report.grouping import code_digest, code_ranges, violations
+from verifier.report.grouping import code_digest, code_ranges
 from verifier.report.words import counted, in_order, place, sentence, source
 
 FEW = 4
@@ -75,20 +73,6 @@ def states(report: FileReport) -> str:
     """For which states a statement is made."""
     number = len(report.assumptions)
     return f"for every state that meets the {counted(number, 'assumption')}" if number else "for every state"
-
-
-def frame_known(report: FileReport) -> str:
-    """Where the reference comes from, "auto" or "contract"; "" if the report does not tell."""
-    try:
-        words = shlex.split(report.command)
-    except ValueError:
-        words = []
-    if ("--frame", "auto") in pairwise(words):
-        return "auto"
-    machines = [site.witness for site in report.sites]
-    machines += [item.example.inputs for site in report.sites for item in violations(site) if item.example is not None]
-    # With --frame auto no slot of the frame has a name.
-    return "contract" if any(one.kind == "frame" for inputs in machines for one in inputs) else ""
 
 
 def code_rows(site: SiteResult) -> list[tuple[str, str, str]]:

@@ -117,6 +117,8 @@ def _verdict(console: Console, report: FileReport) -> None:
         f"contract {report.contract}" if report.contract else "",
         f"profile {report.profile}" if report.profile else "",
         vendors(report.configs) if report.configs else "",
+        "reference: the file's own IRET exit" if report.reference == "auto" else "",
+        "IRET exits judged too" if report.check_iret else "",
         counted(len({site.location.address for site in report.sites}), "exit site"),
         counted(len(report.assumptions), "assumption"),
     ]
