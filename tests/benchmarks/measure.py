@@ -27,6 +27,10 @@ class MeasureError(Exception):
     """A process did not do what is measured."""
 
 
+_UNSET = frozenset({"CI", "COLUMNS", "PYTHONDONTWRITEBYTECODE"})
+"""Not for the measured processes: as installed, modules are compiled once, on both sides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A process: its words, what it gets in the environment, and the exit statuses of a run that did its work."""
@@ -59,7 +63,7 @@ def spend(command: Command, keep: bool = False) -> Spent:
 
     CI is not set for it: that would turn the result cache off.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in {"CI", "COLUMNS"}}
+    environment = {name: value for name, value in os.environ.items() if name not in _UNSET}
     environment |= dict(command.environment)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
