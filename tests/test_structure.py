@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"records"}),
+    frozenset({"graph", "records"}),
     frozenset({"confine", "globs", "parallel", "reads", "recording", "terms"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "stops", "toml_table"}),
@@ -255,7 +255,7 @@ def test_process_starters_are_recognised(name: str) -> None:
 def test_compares_and_shows_data_only(blind: str) -> None:
     """The clauses never see the CPU model; renderers see plain data and clauses' texts, no contract and no engine."""
     seen = {"model", "outcomes", "reasons", "recording", "records", "terms"}
-    seen |= {"clauses", "codec"} if blind == "report" else set()
+    seen |= {"clauses", "codec", "graph"} if blind == "report" else set()
     wrong = [
         f"{where(path)} imports verifier.{other}"
         for path in modules()

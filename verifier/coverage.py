@@ -29,6 +29,5 @@ def code_ranges(image: Image, executed: Mapping[int, Decoded]) -> tuple[CodeRang
             continue
         seen.add((site.address, variant))
         choice = site.choices[variant - 1]
-        name = f"{'no ' if choice.inverted else ''}{image.switch(choice.switch).name}"
-        ranges.append((site.address, site.address + site.size, choice.code, name))
+        ranges.append((site.address, site.address + site.size, choice.code, image.form_name(choice)))
     return tuple(CodeRange(start, end, hashlib.sha256(raw).hexdigest(), name) for start, end, raw, name in ranges)

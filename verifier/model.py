@@ -276,6 +276,10 @@ class Image:
             self._index.switches = {switch.id: switch for switch in self.switches}
         return self._index.switches[identity]
 
+    def form_name(self, choice: Choice) -> str:
+        """What people call the form of a patch site that a choice is: the switch, or that it is not set."""
+        return f"{'no ' if choice.inverted else ''}{self.switch(choice.switch).name}"
+
     def patch_at(self, address: int) -> PatchSite | None:
         """The patch site that covers ``address``."""
         index = bisect_right(self.patches, address, key=lambda site: site.address) - 1

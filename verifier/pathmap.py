@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from verifier.graph import leading_to
 from verifier.lift.decode import Decoded
 from verifier.lift.leaves import Leaf
 from verifier.model import (
@@ -47,8 +48,8 @@ def path_map(
         if end and leaf.state.place in number:
             ends[leaf.state.place].add(end)
     kept = {pair: note for pair, note in edges.items() if pair[0] in number and pair[1] in number}
-    fast = _reaching(kept, (place for place, names in ends.items() if names & set(JUDGED)))
-    slow = _reaching(kept, (place for place, names in ends.items() if "iretq" in names))
+    fast = leading_to(kept, (place for place, names in ends.items() if names & set(JUDGED)))
+    slow = leading_to(kept, (place for place, names in ends.items() if "iretq" in names))
     lines = tuple(
         CodeLine(
             locate(executed[place]),
@@ -86,27 +87,12 @@ def _end(leaf: Leaf) -> str:
             return ""
 
 
-def _reaching(edges: Iterable[tuple[int, int]], goals: Iterable[int]) -> frozenset[int]:
-    sources: dict[int, list[int]] = defaultdict(list)
-    for source, target in edges:
-        sources[target].append(source)
-    todo = list(goals)
-    found = set(todo)
-    while todo:
-        for source in sources.get(todo.pop(), ()):
-            if source not in found:
-                found.add(source)
-                todo.append(source)
-    return frozenset(found)
-
-
 def _variant(image: Image, place: int) -> str:
     """What the patched form that a place belongs to is called; "" for the input's own bytes."""
     site = image.patch_at(address_of(place)) if variant_of(place) else None
     if site is None:
         return ""
-    choice = site.choices[variant_of(place) - 1]
-    return f"{'no ' if choice.inverted else ''}{image.switch(choice.switch).name}"
+    return image.form_name(site.choices[variant_of(place) - 1])
 
 
 def merged(maps: Sequence[PathMap]) -> tuple[PathMap, ...]:

@@ -245,8 +245,7 @@ class Control(Stepper):
     def _switch_name(self, site: PatchSite, variant: int) -> str:
         if not variant:
             return "as in the file"
-        choice = site.choices[variant - 1]
-        return f"{'no ' if choice.inverted else ''}{self.image.switch(choice.switch).name}"
+        return self.image.form_name(site.choices[variant - 1])
 
     def _starts(self, site: PatchSite, variant: int, target: int) -> bool:
         """Whether an instruction of that variant begins at ``target``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from verifier.graph import leading_to
 from verifier.lift.decode import BRANCHES, CONDITIONAL_JUMPS, Decoded, ImmediateOperand
 from verifier.model import Image
 
@@ -52,17 +53,8 @@ class Order:
 
     def reaching(self, goals: set[int]) -> frozenset[int]:
         """The places from which the graph leads to one of the goals, and these."""
-        sources: dict[int, list[int]] = {}
-        for source, targets in self.successors.items():
-            for target in targets:
-                sources.setdefault(target, []).append(source)
-        found, todo = set(goals), list(goals)
-        while todo:
-            for source in sources.get(todo.pop(), ()):
-                if source not in found:
-                    found.add(source)
-                    todo.append(source)
-        return frozenset(found)
+        edges = ((source, target) for source, targets in self.successors.items() for target in targets)
+        return leading_to(edges, goals)
 
     def _targets(self, place: int) -> tuple[int, ...]:
         found = self._addresses(self._decode(place))

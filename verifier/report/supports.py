@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from verifier.graph import leading_to
 from verifier.model import FileReport, PathMap, SiteResult
 
 
@@ -25,15 +26,7 @@ def branches(report: FileReport, site: SiteResult) -> Mapping[str, tuple[tuple[i
     return {name: tuple(places) for name, places in found.items()}
 
 
-def _leading(path_map: PathMap, site: SiteResult) -> set[int]:
+def _leading(path_map: PathMap, site: SiteResult) -> frozenset[int]:
     """The lines from which the exit can be reached."""
-    before: dict[int, list[int]] = defaultdict(list)
-    for edge in path_map.edges:
-        before[edge.target].append(edge.source)
-    work = [index for index, line in enumerate(path_map.lines) if line.location.address == site.location.address]
-    seen = set(work)
-    while work:
-        fresh = set(before[work.pop()]) - seen
-        seen |= fresh
-        work += fresh
-    return seen
+    exits = (index for index, line in enumerate(path_map.lines) if line.location.address == site.location.address)
+    return leading_to(((edge.source, edge.target) for edge in path_map.edges), exits)
