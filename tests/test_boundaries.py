@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from streams import BASE, image, instructions, starts
 
 from verifier.boundaries import Boundaries

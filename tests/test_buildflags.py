@@ -10,8 +10,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from verifier.assemble import assemble
 from verifier.buildflags import Build, build_of

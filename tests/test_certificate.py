@@ -13,8 +13,7 @@ from typing import Any
 import claripy
 import pytest
 import z3
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from test_cross_check import HARD, IMPOSSIBLE, POSSIBLE, obligation
 from test_smtlib import booleans
 

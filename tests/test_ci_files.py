@@ -17,8 +17,7 @@ import yaml
 from verifier.config import load as load_config
 from verifier.parsers import build_parser
 from verifier.report import FORMATS
-from verifier.waivers import FILE
-from verifier.waivers import load as load_waivers
+from verifier.waivers import FILE, load as load_waivers
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = ROOT / ".github" / "actions" / "verify-exit" / "action.yml"

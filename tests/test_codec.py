@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from hostile_names import NAMES, renamed
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from report_samples import failed, inconclusive, proved, violated
 
 from verifier.codec import Malformed, decode, encode

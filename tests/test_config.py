@@ -14,11 +14,9 @@ from typing import Any
 import jsonschema
 import pytest
 from hostile_names import NAMES, obeyed
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from verifier import config as config_module
-from verifier import targets as targets_module
+from verifier import config as config_module, targets as targets_module
 from verifier.config import MAX_BYTES, MAX_TARGETS, Config, find, load
 from verifier.configvalues import Place, written
 from verifier.model import UserError

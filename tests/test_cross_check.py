@@ -14,8 +14,7 @@ from typing import Any
 import claripy
 import pytest
 import z3
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from verifier import crosscheck
 from verifier.crosscheck import SOLVERS, Check, Limits, ask, check, parse_solvers, require

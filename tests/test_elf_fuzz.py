@@ -7,8 +7,7 @@ import struct
 import subprocess
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from verifier.elf import BadObjectError
 from verifier.executable import read_executable

@@ -20,8 +20,7 @@ from verifier.options import Options, from_words, resolve
 from verifier.pipeline import verify
 from verifier.prove import SiteAnswers, prove_site
 from verifier.report import Style, render
-from verifier.report.verdict import check as check_report
-from verifier.report.verdict import exit_code
+from verifier.report.verdict import check as check_report, exit_code
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 PROVED, VIOLATED = SAMPLES / "linux-2015-tf-tested.S", SAMPLES / "linux-2015-opportunistic.S"

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from report_samples import CANONICAL, INTEL, failed, inconclusive, proved, violated
 
-from verifier import baseline as baselines
-from verifier import waivers
+from verifier import baseline as baselines, waivers
 from verifier.baseline import Baseline, Known, Settings
 from verifier.gate import MODES, decide, findings
 from verifier.model import (

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from report_samples import CANONICAL
 
 from verifier.model import CodeLine, Counterexample, Edge, Location, PathMap, Reach, Step

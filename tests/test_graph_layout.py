@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from verifier.report.layout import Lane, Node, closing, grid, layers
 from verifier.report.route import Box, Layout, Point, place

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from verifier.assemble import assemble
 from verifier.image import EXTERNAL_BASE, EXTERNAL_STRIDE, SECTION_BASE, load_object

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 from hostile_names import NAMES, obeyed
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from verifier import initialise as initialise_module
-from verifier import scan as scan_module
+from verifier import initialise as initialise_module, scan as scan_module
 from verifier.config import load
 from verifier.initialise import configuration, init
 from verifier.model import UserError

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from verifier.model import RFLAGS_BITS
 from verifier.report.meaning import address, cr3, meaning, plain, rflags, selector

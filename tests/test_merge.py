@@ -17,8 +17,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from report_samples import failed, inconclusive, proved, violated
 from run_samples import waived
 

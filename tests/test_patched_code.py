@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from verifier.model import ALL_CONFIGS, Config, Counterexample, FileReport, Input
 from verifier.options import Options

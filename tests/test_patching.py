@@ -10,8 +10,7 @@ from pathlib import Path
 
 import capstone
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from verifier.assemble import assemble
 from verifier.contract import contract_names, load_contract, specs_dir

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import unicorn
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from verifier.model import GPRS, Image, Section
 from verifier.replay import MemoryWord, ReplayRequest, ReplayResult, replay

@@ -13,8 +13,7 @@ from types import ModuleType
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from report_samples import proved, violated
 
 from verifier.cli import main

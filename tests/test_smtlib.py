@@ -11,8 +11,7 @@ import claripy
 import pytest
 import z3
 from claripy.errors import ClaripyZeroDivisionError
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from verifier.model import Defect
 from verifier.smtlib import Printer, comment, literal, safe_name, script, string, symbol

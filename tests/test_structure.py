@@ -20,7 +20,8 @@ PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph", "records"}),
-    frozenset({"confine", "globs", "parallel", "reads", "recording", "terms"}),
+    frozenset({"confine", "globs", "parallel", "reads", "recording", "terms", "values"}),
+    frozenset({"insights"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "stops", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
@@ -62,9 +63,13 @@ LAYERS: tuple[frozenset[str], ...] = (
             "thunks",
         }
     ),
-    frozenset({"challenge", "crosscheck", "guards", "obligation_files", "patching", "results", "showconfig"}),
+    frozenset({"challenge", "crosscheck", "obligation_files", "patching", "projection", "results", "showconfig"}),
     frozenset({"certificate"}),
     frozenset({"evidence", "inputs"}),
+    frozenset({"exploring"}),
+    frozenset({"freed"}),
+    frozenset({"guards"}),
+    frozenset({"explaining"}),
     frozenset({"judge"}),
     frozenset({"pipeline"}),
     frozenset({"console"}),

@@ -19,8 +19,7 @@ import lz4.block
 import lz4.frame
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from verifier import unpack as module
 from verifier.model import UserError

@@ -9,8 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from report_samples import CANONICAL, failed, inconclusive, proved, violated
 
 from verifier import waivers

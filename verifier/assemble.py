@@ -30,8 +30,7 @@ from verifier.confine import Confinement, started
 from verifier.includes import Allowed, allowed, check, dependencies, in_messages, named, opened, outside
 from verifier.model import UserError
 from verifier.records import record
-from verifier.source import SOURCE_BYTES, blank_header, printable
-from verifier.source import read_input as read_input
+from verifier.source import SOURCE_BYTES, blank_header, printable, read_input as read_input
 
 PREPROCESSED_SUFFIXES: tuple[str, ...] = (".S", ".sx")
 """File name suffixes that gcc hands to the C preprocessor first."""

@@ -9,16 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from verifier import __version__
-from verifier.baseline import Baseline
-from verifier.baseline import load as load_baseline
+from verifier.baseline import Baseline, load as load_baseline
 from verifier.console import say
 from verifier.gate import decide
 from verifier.model import FileReport, GateMode, InputFile, Reason, Run, Shard, UserError, Waiver
 from verifier.options import Options
 from verifier.records import record
 from verifier.report.verdict import USAGE, exit_code, worst_code
-from verifier.waivers import apply, warnings
-from verifier.waivers import load as load_waivers
+from verifier.waivers import apply, load as load_waivers, warnings
 
 CALL = "(command line)"
 """What stands for an input where the call itself is wrong."""

@@ -85,8 +85,8 @@ def _wishes(entry: Entry) -> list[tuple[Term, int]]:
     return wishes
 
 
-def _variables(entry: Entry, truths: Sequence[Truth]) -> list[Symbol]:
-    """The symbols in the truths, in the one order of every output."""
+def variables(entry: Entry, truths: Sequence[Truth]) -> list[Symbol]:
+    """The symbols in the truths, in the one order of every output, but for the CPU configuration."""
     names: set[str] = set()
     for truth in truths:
         if decided(truth) is None:
@@ -126,7 +126,7 @@ def concrete_machine(
     kept = place(solver, [*premises, *query], wishes)
     placed = [eq(term, as_term(value, 64)) for term, value in kept]
     given = {symbol.name: value for term, value in kept if (symbol := registry.of(term)) is not None}
-    symbols = _variables(entry, [*setting.constraints, *premises, *placed, *query])
+    symbols = variables(entry, [*setting.constraints, *premises, *placed, *query])
     values = least(solver, [*premises, *placed, *query], symbols, given)
     if values is None:
         return None
@@ -134,7 +134,7 @@ def concrete_machine(
     model = solver.model(*premises, *exactness(registry), *placed, *query, *fixed)
     if model is None or known:
         return None if model is None else (model, tuple(known))
-    candidates = _variables(entry, query)
+    candidates = variables(entry, query)
     matter = cares(solver, premises, land(*query), candidates, values)
     return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
 

@@ -48,7 +48,11 @@ _SHOWN = 20
 
 @record
 class Wanted:
-    """What was asked for of one input: ``challenge`` machines for each exit, ``obligations`` as text, a ``listing``."""
+    """What was asked for of one input: ``challenge`` machines for each exit, ``obligations`` as text, a ``listing``.
+
+    ``why``: what each guard is for; ``slack``: what SYSRET could do and IRET does. ``keep``: the explorations
+    themselves, with the IRET exits.
+    """
 
     path: str = ""
     sha256: str = ""
@@ -56,6 +60,9 @@ class Wanted:
     challenge: int | None = None
     obligations: bool = False
     listing: bool = False
+    why: bool = False
+    slack: bool = False
+    keep: bool = False
 
 
 NOTHING = Wanted()
@@ -68,7 +75,16 @@ def wanted(path: str, sha256: str, chosen: Options) -> Wanted:
 
         require(parse_solvers(",".join(chosen.cross_check)))
     texts = bool(chosen.cross_check or chosen.emit_smt2 or chosen.certificate)
-    return Wanted(path, sha256, chosen.profile or "", chosen.challenge, texts, chosen.listing)
+    return Wanted(
+        path,
+        sha256,
+        chosen.profile or "",
+        chosen.challenge,
+        texts,
+        chosen.listing,
+        chosen.why or chosen.listing,
+        chosen.slack or chosen.listing,
+    )
 
 
 @dataclass(slots=True)
@@ -264,8 +280,7 @@ def certified(
     """
     if directory is None:
         return None
-    from verifier.certificate.files import certify
-    from verifier.certificate.files import write as write_certificates
+    from verifier.certificate.files import certify, write as write_certificates
 
     found = certify(
         obligations,

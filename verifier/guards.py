@@ -1,76 +1,127 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which branches the proof of a clause rests on.
+"""Which guards the proof of a clause rests on, and what becomes of the proof without each of them.
 
-The path is explored once more with a switch at each branch whose outcome is open: while it is off,
-the branch goes either way on any machine. A clause that is proved with all switches on needs some
-of them; those that remain when every superfluous one is dropped, last first, are what it rests on.
-There may be other such sets: where two branches test the same, one of them is enough.
+A clause that is proved with all switches on needs some of them. Those that remain when every superfluous one is
+dropped, last first, are what it rests on; there may be other such sets: where two guards test the same, one of them
+is enough. A guard that alone decides is in each of these sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-import claripy
-
-from verifier.clauses import Clause
-from verifier.prove import Path
-from verifier.solver import Budget, Solver
-from verifier.terms import Truth, decided, land, lnot, lor
-
-
-@dataclass(slots=True)
-class Switches:
-    """The switches of one exploration, made as its branches are met; ``solver`` takes each as on."""
-
-    solver: Solver
-    uses: dict[int, Truth] = field(default_factory=dict)
-    _made: int = 0
-
-    def guarded(self, place: int, condition: Truth) -> Truth:
-        """The condition of the branch at ``place``, or any outcome while its switch is off."""
-        if decided(condition) is not None:
-            return condition
-        use = self.uses.get(place)
-        if use is None:
-            use = self.uses[place] = claripy.BoolS(f"guard.{place:#x}", explicit_name=True)
-            # What no machine reaches with every branch in its place is not explored.
-            self.solver.assume(use)
-        self._made += 1
-        free = claripy.BoolS(f"free.{self._made}", explicit_name=True)
-        return lor(land(use, condition), land(lnot(use), free))
+from verifier.exploring import Exit, Survey
+from verifier.freed import Freed
+from verifier.graph import leading_to
+from verifier.insights import Condition, GuardUse
+from verifier.lift.symbols import Symbol
+from verifier.model import address_of, variant_of
+from verifier.pathmap import variant_name
+from verifier.projection import conjunction, symbols_in
+from verifier.prove import Path, config_condition
+from verifier.records import record
+from verifier.solver import Solver
+from verifier.terms import Truth, concrete, decided, land, lnot, lor
 
 
-def resting(
-    paths: Sequence[Path],
-    clauses: Iterable[Clause],
-    configs: Truth,
-    assumptions: Sequence[Truth],
-    uses: Mapping[int, Truth],
-    budget: Budget,
-) -> dict[str, frozenset[int]]:
-    """For each clause that holds on all ``paths`` the places of the branches that its proof rests on.
+@record
+class Guarded:
+    """A guard by its place, and what it is good for at one exit."""
 
-    ``paths`` are those of an exploration with switches, ``uses`` its switches and ``configs`` the CPU
-    configurations. A clause that does not hold, or that the solver cannot tell of, is left out.
-    """
-    places, switches = list(uses), list(uses.values())
-    found: dict[str, frozenset[int]] = {}
-    solver = Solver(assumptions, budget)
-    solver.assume(configs)
-    for clause in clauses:
-        truths = [clause.holds(path.view) for path in paths]
-        if any(truth is None for truth in truths):
+    place: int
+    use: GuardUse
+
+
+def guard_uses(survey: Survey, free: Freed, exit_: Exit) -> tuple[Guarded, ...]:
+    """Every guard from which the exit can be reached, in the order of the code."""
+    site = exit_.site
+    rests, needed = _sets(survey, free, exit_)
+    edges = free.explorer.edges
+    ends = [path.leaf.state.place for path in free.paths[site.location.address, site.kind]]
+    leading = leading_to(edges, ends)
+    found: list[Guarded] = []
+    for place in sorted(free.switches.uses, key=lambda place: (address_of(place), variant_of(place))):
+        if place not in leading:
             continue
-        fails = [land(*path.conditions, lnot(truth)) for path, truth in zip(paths, truths, strict=True)]
-        wrong = lor(*fails)
+        demands, reads = _demands(survey, free, place, leading)
+        where = survey.task.locate(free.explorer.executed[place])
+        use = GuardUse(
+            location=where,
+            variant=variant_name(survey.task.image, place),
+            demands=demands,
+            reads=reads,
+            rests=tuple(name for name, places in rests.items() if place in places),
+            needed=tuple(name for name, places in needed.items() if place in places),
+        )
+        found.append(Guarded(place, use))
+    return tuple(found)
+
+
+_Sets = dict[str, frozenset[int]]
+
+
+def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets]:
+    """For each clause that is proved the places that its proof rests on, and those of them that it needs."""
+    open_ = {one.id for one in exit_.site.clauses if one.status not in ("proved", "not-applicable")}
+    proved = {one.id for one in exit_.site.clauses if one.status == "proved"} - open_
+    entry = exit_.setting.entry
+    places, switches = list(free.switches.uses), list(free.switches.uses.values())
+    paths = free.paths[exit_.site.location.address, exit_.site.kind]
+    # Where nothing is known anything may happen.
+    lost = [land(*leaf.state.path) for leaf in free.stray]
+    solver = Solver(entry.constraints, survey.task.budget)
+    solver.assume(lor(*(config_condition(entry, config) for config in survey.task.configs)))
+    rests: _Sets = {}
+    needed: _Sets = {}
+    for clause in exit_.clauses:
+        truths = [clause.holds(path.view) for path in paths] if clause.id in proved else [None]
+        wrong = _wrong(paths, truths)
+        if wrong is None or clause.promise:
+            continue
+        wrong = lor(wrong, *lost) if decided(wrong) is not False else wrong
+        rests[clause.id] = needed[clause.id] = frozenset()
         if decided(wrong) is False:
-            found[clause.id] = frozenset()
             continue
         with solver.scope():
             solver.assume(wrong)
             if solver.check(*switches) != "unsat":
+                del rests[clause.id], needed[clause.id]
                 continue
-            found[clause.id] = frozenset(places[index] for index in solver.dropping(switches))
-    return found
+            kept = solver.dropping(switches)
+            alone = [
+                index
+                for index in kept
+                if solver.check(*(one for other, one in enumerate(switches) if other != index)) != "unsat"
+            ]
+        rests[clause.id] = frozenset(places[index] for index in kept)
+        needed[clause.id] = frozenset(places[index] for index in alone)
+    return rests, needed
+
+
+def _wrong(paths: Sequence[Path], truths: Sequence[Truth | None]) -> Truth | None:
+    """That a machine gets to the exit and the clause is false; None if the clause does not apply."""
+    if any(truth is None for truth in truths):
+        return None
+    return lor(*(land(*path.conditions, lnot(truth)) for path, truth in zip(paths, truths, strict=True)))
+
+
+def _demands(
+    survey: Survey, free: Freed, place: int, leading: frozenset[int]
+) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
+    """What a guard demands of machines that come to the exit, and the inputs that it looks at."""
+    entry = survey.setting.entry
+    holds: list[Truth] = []
+    names: list[Symbol] = []
+    for target, condition in free.switches.conditions[place]:
+        names += [symbol for symbol in symbols_in(entry, [condition]) if symbol not in names]
+        first = concrete(target)
+        ways = {way[1] for way in free.explorer.edges if way[0] == place}
+        goes = any(way in leading for way in ways if address_of(way) == first)
+        other = any(way in leading for way in ways if address_of(way) != first)
+        if goes != other:
+            holds.append(condition if goes else lnot(condition))
+    reads = tuple(symbol.name for symbol in names)
+    if not holds:
+        return (), reads
+    said = conjunction(Solver(entry.constraints, survey.task.budget), land(*holds), entry)
+    return (said.conditions if said.exact else (Condition("other", names=reads),)), reads

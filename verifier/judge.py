@@ -5,56 +5,25 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from verifier.clauses import IRET_CLAUSES, Clause, of_profile
-from verifier.contract import Contract
 from verifier.counterexample import Setting, deciding_calls, pointing_callees
 from verifier.coverage import code_ranges
-from verifier.evidence import NOTHING, Gathered, Wanted, of_entry, of_site, searched, watched
-from verifier.guards import Switches, resting
-from verifier.lift.decode import Decoded
-from verifier.lift.entry import Entry
+from verifier.evidence import Gathered, of_entry, of_site, searched, watched
+from verifier.explaining import insights
+from verifier.exploring import KEYS, Exit, Survey, Task, by_site, clauses_of, compared, explore, without_slots
 from verifier.lift.entry import build as build_entry
-from verifier.lift.explore import Bounds, Exploration, Explorer, Leaf
-from verifier.lift.leaves import Guard
-from verifier.model import Config, Disagreement, Image, Location, PathMap, Reason, SiteResult, UserError, address_of
-from verifier.obligations import JUDGED, Reference, by_contract, cr3_reference, exit_view
+from verifier.lift.explore import Exploration, Explorer, Leaf
+from verifier.model import Disagreement, Image, PathMap, Reason, SiteResult, UserError, address_of
+from verifier.obligations import JUDGED, cr3_reference
 from verifier.pathmap import path_map
 from verifier.plan import Job, Way
-from verifier.progress import SILENT, Progress
-from verifier.prove import Answer, Path, SiteAnswers, config_condition, prove_site
-from verifier.records import record
-from verifier.references import combined, guard_edges, iret_arms, of_arm
+from verifier.prove import Answer, SiteAnswers, prove_site
 from verifier.results import site_result
 from verifier.sites import Entrance
-from verifier.solver import Budget, Solver
-from verifier.terms import Term, land, lnot, lor
-
-
-@record
-class Task:
-    """What is asked of every entry of one image.
-
-    ``auto`` takes references from the file's own IRET exit; ``check_iret``
-    judges the IRET exits as well. ``sites`` are the file's exits; ``only`` is
-    the address of the one that is asked about, from an entry that nobody named; None: all.
-    """
-
-    image: Image
-    contract: Contract
-    profile: str
-    configs: tuple[Config, ...]
-    bounds: Bounds
-    budget: Budget
-    locate: Callable[[Decoded], Location]
-    auto: bool = False
-    check_iret: bool = False
-    sites: tuple[Decoded, ...] = ()
-    only: int | None = None
-    progress: Progress = SILENT
-    wanted: Wanted = NOTHING
+from verifier.solver import Solver
+from verifier.terms import land, lnot
 
 
 @dataclass(slots=True)
@@ -85,6 +54,7 @@ class Judgement:
     reached: set[int] = field(default_factory=set)
     places: set[int] = field(default_factory=set)
     maps: list[PathMap] = field(default_factory=list)
+    surveys: list[Survey] = field(default_factory=list)
 
     def add(self, part: Judgement) -> None:
         """Count what a part found."""
@@ -96,6 +66,7 @@ class Judgement:
         self.reached |= part.reached
         self.places |= part.places
         self.maps += part.maps
+        self.surveys += part.surveys
         for name, count in part.statistics.items():
             self.statistics[name] += count
 
@@ -140,12 +111,12 @@ def judge_job(task: Task, job: Job, whole: Judgement) -> tuple[Way, ...]:
 
 def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[int] | None) -> frozenset[int]:
     """Judge one entry; gives further callees to follow, and then nothing that was found counts."""
-    contract = _without_slots(task.contract) if task.auto else task.contract
+    contract = without_slots(task.contract) if task.auto else task.contract
     entry = build_entry(task.image, contract, start.address, task.locate)
     solver = Solver(entry.constraints, task.budget)
     task.progress.stage(f"exploring from {start.name}")
     watching = watched(task.wanted, solver)
-    explorer, found = _explore(task, entry, watching, follow)
+    explorer, found = explore(task, entry, watching, follow)
     whole.clock.lap("explore")
     shared = entry.state.shared
     problems = _problems(found, watching)
@@ -160,26 +131,27 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
     setting = replace(setting, follow=follow)
     code = code_ranges(task.image, explorer.executed)
-    by_site = _by_site(task, found.leaves)
+    studied: list[Exit] = []
+    exits = by_site(task, found.leaves)
     whole.reached |= {leaf.decoded.address for leaf in found.leaves if leaf.decoded.kind == "exit"}
-    for number, where in enumerate(sorted(by_site), 1):
-        task.progress.stage(f"proving from {start.name}, exit", number, len(by_site))
-        leaves = by_site[where]
+    for number, where in enumerate(sorted(exits), 1):
+        task.progress.stage(f"proving from {start.name}, exit", number, len(exits))
+        leaves = exits[where]
         try:
-            compared = _compared(task, setting, explorer, leaves, cr3, watching)
+            pair = compared(task, setting, explorer, leaves, cr3, watching)
         except UserError as error:
             if error.code == "frame-auto":
                 raise
             lacking = "add the key to the contract, or choose a contract that has it"
             whole.reasons.append(Reason("not-modelled-exit", error.message, lacking, leaves[0].location))
             continue
-        if compared is None:
+        if pair is None:
             whole.reasons.append(_no_reference(leaves))
             continue
-        here, paths, known = compared
+        here, paths, known = pair
         # A solver without the exploration's queries behind it: the two do not influence each other.
         judge = Solver(entry.constraints, task.budget)
-        clauses = _clauses(task, leaves[0].detail)
+        clauses = clauses_of(task, leaves[0].detail)
         answers = prove_site(
             paths, entry, clauses, task.configs, judge, known, task.bounds.deadline, contract.has_reference
         )
@@ -192,25 +164,21 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
         whole.evidence.obligations += of_site(task.wanted, here, start, paths, clauses, task.configs, answers)
         found_here = site_result(here, start.name, paths, answers, problems)
         switches = _switch_names(task.image, explorer.executed)
-        whole.sites.append(replace(found_here.site, code=code, switches=switches))
+        site = replace(found_here.site, code=code, switches=switches)
+        studied.append(Exit(here, tuple(paths), tuple(clauses), answers, site))
         whole.reasons += found_here.reasons
         whole.disagreements += found_here.disagreements
         whole.clock.lap("explain")
         if task.wanted.challenge is not None:
-            task.progress.stage(f"searching from {start.name}, exit", number, len(by_site))
-            for search in searched(task.wanted, here, found_here.site, paths, answers):
+            task.progress.stage(f"searching from {start.name}, exit", number, len(exits))
+            for search in searched(task.wanted, here, site, paths, answers):
                 whole.evidence.searches.append(search)
                 whole.disagreements += search.divergences
             whole.clock.lap("challenge")
-    if task.wanted.listing:
-        task.progress.stage(f"listing the paths from {start.name}")
-        supports = _supports(task, contract, start, follow, whole.sites)
-        whole.maps.append(
-            path_map(task.image, start.name, explorer.executed, explorer.edges, found.leaves, supports, task.locate)
-        )
-        whole.clock.lap("listing")
+    survey = Survey(task, start, contract, setting, explorer, found, tuple(studied), tuple(problems))
+    _explained(survey, whole)
     whole.evidence.obligations += of_entry(task.wanted, setting, start, found.leaves, problems, watching)
-    if not problems and not any(leaves[0].detail in JUDGED for leaves in by_site.values()):
+    if not problems and not any(leaves[0].detail in JUDGED for leaves in exits.values()):
         whole.reasons.append(_nothing_reached(task, start, explorer))
     whole.places |= explorer.executed.keys()
     whole.used |= shared.assumptions
@@ -225,6 +193,28 @@ def _attempt(task: Task, start: Entrance, whole: Judgement, follow: frozenset[in
     ):  # fmt: skip
         whole.statistics[name] += count
     return frozenset()
+
+
+def _explained(survey: Survey, whole: Judgement) -> None:
+    """Add the exits of a survey with what was asked about them beside the verdict, and the map of the paths."""
+    task, explorer = survey.task, survey.explorer
+    # What is explored for an explanation must not look like something that the verdict rests on.
+    used = set(survey.setting.entry.state.shared.assumptions)
+    told = insights(survey)
+    survey.setting.entry.state.shared.assumptions.intersection_update(used)
+    whole.sites += told.sites
+    whole.clock.lap("insights")
+    if task.wanted.keep:
+        whole.surveys.append(replace(survey, exits=told.exits))
+    if task.wanted.listing:
+        task.progress.stage(f"listing the paths from {survey.start.name}")
+        found = survey.found.leaves
+        whole.maps.append(
+            path_map(
+                task.image, survey.start.name, explorer.executed, explorer.edges, found, told.supports, task.locate
+            )
+        )
+        whole.clock.lap("listing")
 
 
 def _undecided(
@@ -245,121 +235,10 @@ def _undecided(
     return frozenset(), replace(answers, answers=tuple(judged))
 
 
-def _clauses(task: Task, kind: str) -> Sequence[Clause]:
-    return IRET_CLAUSES if kind == "iretq" else of_profile(task.profile)
-
-
-def _without_slots(contract: Contract) -> Contract:
-    """The contract for --frame auto: nothing is known of the frame's layout."""
-    registers = tuple((name, "entry" if place == "slot" else place) for name, place in contract.registers)
-    return replace(contract, slots=(), registers=registers)
-
-
-def _path(setting: Setting, leaf: Leaf) -> Path:
-    reference = reference_at(setting, leaf)
-    return Path(leaf, reference, exit_view(leaf.detail, leaf.state, setting.entry, setting.contract, reference))
-
-
-def reference_at(setting: Setting, leaf: Leaf) -> Reference:
-    """What the exit at a leaf is compared with."""
-    if setting.auto and setting.found is not None:
-        return setting.found
-    return by_contract(leaf.state, setting.entry, setting.contract, setting.cr3_reference)
-
-
-_KEYS = "[frame] base, [frame.slots] rip cs rflags rsp ss and [registers]"
-
-
-def _compared(
-    task: Task, setting: Setting, explorer: Explorer, leaves: list[Leaf], cr3: Term | None, solver: Solver
-) -> tuple[Setting, list[Path], bool] | None:
-    """One exit with what it is compared with, and whether CR3 has a reference; None without a reference.
-
-    Raises UserError: "frame-auto" for --frame auto without an IRET exit, "contract-lacks-key" (exit code 2).
-    """
-    here, known = setting, cr3 is not None
-    if task.auto or (cr3 is None and leaves[0].detail != "iretq"):
-        found = iret_arms(explorer)
-        arms = combined([of_arm(arm) for arm in found], leaves, solver)
-        if arms is None and task.auto:
-            if found:
-                return None
-            text = (
-                f"{task.image.path}: --frame auto: no branch in front of the exit leads to an IRETQ in this file "
-                "without a call or a store with an unknown address on the way"
-            )
-            raise UserError("frame-auto", f"{text}; write a contract with {_KEYS}", 2)
-        here = replace(setting, cr3_reference=setting.entry.cr3 if arms is None else arms.cr3, found=arms)
-        known = arms is not None
-    else:
-        here = replace(setting, cr3_reference=setting.entry.cr3 if cr3 is None else cr3)
-    return here, [_path(here, leaf) for leaf in leaves], known
-
-
 def _no_reference(leaves: list[Leaf]) -> Reason:
     """--frame auto found several IRET exits that disagree, or none that covers this site."""
     text = "--frame auto: the file's IRET exits do not give one reference for every machine that comes here"
-    return Reason("approximation", text, f"write a contract with {_KEYS}", leaves[0].location)
-
-
-def _by_site(task: Task, leaves: Iterable[Leaf]) -> dict[tuple[int, str], list[Leaf]]:
-    """The leaves at exits that are judged, by address and kind of the exit."""
-    found: dict[tuple[int, str], list[Leaf]] = defaultdict(list)
-    for leaf in leaves:
-        wanted = task.only is None or leaf.decoded.address == task.only or leaf.detail == "iretq"
-        judged = leaf.detail in JUDGED or (task.check_iret and leaf.detail == "iretq")
-        if leaf.kind == "exit" and judged and wanted:
-            found[leaf.decoded.address, leaf.detail].append(leaf)
-    return found
-
-
-def _supports(
-    task: Task, contract: Contract, start: Entrance, follow: frozenset[int] | None, sites: Sequence[SiteResult]
-) -> dict[int, frozenset[str]]:
-    """For each branch (by place) the clauses proved at ``sites`` that rest on it."""
-    proved = {
-        (site.location.address, site.kind): {clause.id for clause in site.clauses}
-        - {clause.id for clause in site.clauses if clause.status not in ("proved", "not-applicable")}
-        for site in sites
-    }
-    entry = build_entry(task.image, contract, start.address, task.locate)
-    solver = Solver(entry.constraints, task.budget)
-    switches = Switches(solver)
-    explorer, found = _explore(task, entry, solver, follow, switches.guarded)
-    cr3, _ = cr3_reference(found.leaves, entry, contract)
-    setting = Setting(task.image, entry, contract, entry.constraints, entry.cr3, solver, task.bounds, task.auto)
-    any_config = lor(*(config_condition(entry, config) for config in task.configs))
-    supports: dict[int, set[str]] = defaultdict(set)
-    for (address, kind), leaves in sorted(_by_site(task, found.leaves).items()):
-        wanted = [clause for clause in _clauses(task, kind) if clause.id in proved.get((address, kind), ())]
-        compared = _compared(task, setting, explorer, leaves, cr3, solver) if wanted else None
-        if compared is None:
-            continue
-        rest = resting(compared[1], wanted, any_config, entry.constraints, switches.uses, task.budget)
-        for clause, places in rest.items():
-            for place in places:
-                supports[place].add(clause)
-    return {place: frozenset(clauses) for place, clauses in supports.items()}
-
-
-def _explore(
-    task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | None, guard: Guard | None = None
-) -> tuple[Explorer, Exploration]:
-    """Explore until no pointer turns out to be a stack after it was used as an unknown one."""
-    layout = entry.state.shared.layout
-    while True:
-        layout.promoted = False
-        layout.symbols.forget_approximations()
-        explorer = Explorer(task.image, solver, task.contract.interrupts_after_call.value, task.bounds)
-        explorer.watch = guard_edges
-        explorer.follow, explorer.guard = follow, guard
-        explorer.no_return, explorer.helpers = frozenset(task.contract.no_return), frozenset(task.contract.helpers)
-        # The IRET exits matter where they are judged, and where they are what is compared with.
-        also = task.check_iret or task.auto or task.contract.cr3.value == "iret-exit"
-        explorer.goals = frozenset((*JUDGED, "iretq") if also else JUDGED)
-        found = explorer.run(entry.state.copy())
-        if not layout.promoted:
-            return explorer, found
+    return Reason("approximation", text, f"write a contract with {KEYS}", leaves[0].location)
 
 
 def _problems(found: Exploration, solver: Solver) -> list[Reason]:

@@ -13,8 +13,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from verifier.insights import Comparison, FastConditions, GuardUse, Hint, Slack
 from verifier.recording import EndState, Recording
 from verifier.records import record
+from verifier.values import (
+    ALL_CONFIGS as ALL_CONFIGS,
+    Change as Change,
+    Config as Config,
+    Field as Field,
+    Input as Input,
+    Location as Location,
+    OutcomeView as OutcomeView,
+    Status as Status,
+    Step as Step,
+    Verdict as Verdict,
+)
 
 GPRS: tuple[str, ...] = (
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
@@ -364,28 +377,7 @@ class Image:
         )
 
 
-@record
-class Location:
-    """An instruction: where it is and what it says. ``file``/``line`` are None without line numbers."""
-
-    address: int
-    symbol: str | None
-    offset: int
-    file: str | None
-    line: int | None
-    text: str
-
-
 # Report: what the renderers see. Plain data only.
-
-Verdict = Literal["proved", "violated", "inconclusive", "error"]
-Status = Literal["proved", "violated", "unknown", "not-applicable", "waived"]
-Config = tuple[str, str]
-"""A CPU configuration: vendor ("intel" or "amd") and paging ("la48" or "la57")."""
-
-ALL_CONFIGS: tuple[Config, ...] = (
-    ("intel", "la48"), ("intel", "la57"), ("amd", "la48"), ("amd", "la57"),
-)  # fmt: skip
 
 
 @record
@@ -405,68 +397,6 @@ class Reason:
     text: str
     remedy: str
     location: Location | None = None
-
-
-@record
-class Change:
-    """A register, flag word or memory word (``name``) that an instruction changed; 64-bit values."""
-
-    name: str
-    before: int
-    after: int
-
-
-@record
-class Step:
-    """One executed instruction of a counterexample's path.
-
-    ``note`` says e.g. "taken" or "call: arbitrary". ``source`` is the source
-    line that it comes from, white space collapsed; "" if that is not at hand.
-    """
-
-    location: Location
-    changes: tuple[Change, ...]
-    note: str = ""
-    source: str = ""
-
-
-@record
-class Input:
-    """One value that the counterexample chooses. ``name`` is e.g. "rax", "frame.rip" or "gs:[0x10]".
-
-    ``kind`` is "register" (at entry), "frame" (slot content at entry),
-    "memory" (any other content at entry), "havoc" (made by something not
-    analysed; ``origin`` says what, e.g. "call to slow_work at entry.S:20") or
-    "feature" (the CPU feature or static key ``name`` is set, 1, or clear, 0).
-    """
-
-    name: str
-    value: int
-    kind: Literal["register", "frame", "memory", "havoc", "feature"]
-    origin: str = ""
-
-
-@record
-class Field:
-    """One field of user-visible state, e.g. ("rip", 0x800000000000); value None: not reached (fault)."""
-
-    name: str
-    value: int | None
-
-
-@record
-class OutcomeView:
-    """What an exit instruction does in the counterexample.
-
-    ``fault`` is None or one line such as "#GP(0) at CPL0 with the user's RSP";
-    ``trap`` is "" or when a pending #DB fires, e.g. "#DB before the first user
-    instruction".
-    """
-
-    instruction: str
-    fault: str | None
-    trap: str
-    fields: tuple[Field, ...]
 
 
 @record
@@ -524,6 +454,7 @@ class SiteResult:
     ``code`` is what the verdict covers: the instructions on the paths to the
     exit and the exit itself. ``switches`` names the CPU features and static
     keys that the paths depend on. ``recording`` is the witness as it was replayed.
+    ``guards``, ``slack`` and ``fast`` are there only if they were asked for, ``hints`` where clauses are violated.
     """
 
     kind: str
@@ -535,6 +466,10 @@ class SiteResult:
     code: tuple[CodeRange, ...] = ()
     switches: tuple[str, ...] = ()
     recording: Recording | None = None
+    guards: tuple[GuardUse, ...] | None = None
+    slack: Slack | None = None
+    fast: tuple[FastConditions, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
 
 @record
@@ -666,8 +601,9 @@ class FileReport:
     e.g. "vmlinuz (xz), 6.1.0", and is "" if the input is the code itself.
     ``key`` names the input in fingerprints: its path as seen from the project's root. ``cached``: it is
     the remembered result of an earlier run. ``reference`` says what an exit was compared with: the contract's frame
-    or, "auto", the file's own IRET exit; ``check_iret``: the IRET exits were judged as well. ``maps`` and
-    ``sources`` are there only if a format that shows code was asked for.
+    or, "auto", the file's own IRET exit; ``check_iret``: the IRET exits were judged as well. ``comparison``: with
+    an earlier version, if there is one. ``maps`` and ``sources`` are there only if a format that shows code was
+    asked for.
     ``disagreements`` are defects of this tool that the run met: the verdict is then an error,
     unless something is violated. ``searches``, ``cross_checks`` and ``certificates`` are evidence that
     was asked for.
@@ -698,6 +634,7 @@ class FileReport:
     cached: bool = False
     reference: Literal["contract", "auto"] = "contract"
     check_iret: bool = False
+    comparison: Comparison | None = None
 
 
 # Run: all inputs together, and what the gate makes of them.

@@ -29,8 +29,7 @@ from verifier.model import ALL_CONFIGS, Config, Location
 from verifier.prove import Answer, Path, SiteAnswers, config_condition, exactness
 from verifier.records import record
 from verifier.smtlib import Printer, comment, plain, script, string
-from verifier.solver import Answer as Found
-from verifier.solver import Model, Solver
+from verifier.solver import Answer as Found, Model, Solver
 from verifier.terms import Truth, as_term, as_truth, decided, eq, land, lnot, lor
 
 Expected = Literal["sat", "unsat"]

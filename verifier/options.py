@@ -46,7 +46,8 @@ class Options:
     The last group asks for evidence beside the verdict: ``challenge`` is how many concrete
     states the emulator runs against what was proved, ``cross_check`` names further solvers,
     ``emit_smt2`` and ``certificate`` are directories to write to. ``listing`` is set for formats that
-    show the code: instructions, how control goes and which branch each proof rests on.
+    show the code: instructions, how control goes and which branch each proof rests on. ``why`` and ``slack`` ask for
+    what each guard is for, and for what SYSRET could do and IRET does.
     ``cache``: a result of an earlier run will do. Neither changes what is found.
     """
 
@@ -68,6 +69,8 @@ class Options:
     emit_smt2: str | None = None
     certificate: str | None = None
     listing: bool = False
+    why: bool = False
+    slack: bool = False
     cache: bool | None = None
 
 
@@ -99,6 +102,8 @@ def resolve(told: Options, header: Options) -> Options:
         emit_smt2=told.emit_smt2,
         certificate=told.certificate,
         listing=told.listing,
+        why=told.why,
+        slack=told.slack,
     )
 
 

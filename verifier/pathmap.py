@@ -54,7 +54,7 @@ def path_map(
         CodeLine(
             locate(executed[place]),
             executed[place].raw.hex(),
-            _variant(image, place),
+            variant_name(image, place),
             _reach(place in fast, place in slow),
             tuple(sorted(ends.get(place, ()))),
             tuple(sorted(supports.get(place, ()))),
@@ -87,7 +87,7 @@ def _end(leaf: Leaf) -> str:
             return ""
 
 
-def _variant(image: Image, place: int) -> str:
+def variant_name(image: Image, place: int) -> str:
     """What the patched form that a place belongs to is called; "" for the input's own bytes."""
     site = image.patch_at(address_of(place)) if variant_of(place) else None
     if site is None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from verifier.assumptions import collect
 from verifier.contract import Contract
 from verifier.evidence import certified, cross_checked, doubted, wanted, written
+from verifier.exploring import Task
 from verifier.inputs import Input, Loaded, loaded
-from verifier.judge import Clock, Judgement, Task, judge_job, unreached
+from verifier.judge import Clock, Judgement, judge_job, unreached
 from verifier.lift.explore import Bounds
 from verifier.listing import reader, texts, with_source
 from verifier.locations import Lines, locator

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import ROOT, Command, Spent, cpu, mebibytes, ours, seconds, spend
-from shapes import SAMPLES, written
-from shapes import tests as tests_source
+from shapes import SAMPLES, tests as tests_source, written
 
 VIOLATED, PROVED = SAMPLES / "linux-2015-opportunistic.S", SAMPLES / "linux-2015-tf-tested.S"
 OLD_FRAME = ("--entry", "return_to_user", "--frame", "linux-4.0")

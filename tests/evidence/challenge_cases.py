@@ -18,8 +18,7 @@ from verifier.counterexample import Setting
 from verifier.model import Config, Reason, SiteResult, Status
 from verifier.options import Options
 from verifier.pipeline import verify
-from verifier.prove import Path as Way
-from verifier.prove import SiteAnswers
+from verifier.prove import Path as Way, SiteAnswers
 from verifier.results import Findings
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"

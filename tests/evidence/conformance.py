@@ -29,8 +29,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conformance_states import states  # noqa: E402
-from exit_conformance import EXITS, ExitCpu, outcome, random_state  # noqa: E402
-from exit_conformance import disagreement as exit_disagreement  # noqa: E402
+from exit_conformance import (  # noqa: E402
+    EXITS,
+    ExitCpu,
+    disagreement as exit_disagreement,
+    outcome,
+    random_state,
+)
 from figures import write  # noqa: E402
 from instructions import Case, families  # noqa: E402
 from native_cpu import NativeCpu, build, missing  # noqa: E402

@@ -13,10 +13,8 @@ import pytest
 import z3
 from conformance import Bench, Result, Tally, all_families, assembled, by_mnemonic, cases, exits, table, uncovered
 from conformance_states import states
-from exit_conformance import ExitCpu, random_state
-from exit_conformance import disagreement as disagreement_of_exit
-from hypothesis import given
-from hypothesis import strategies as st
+from exit_conformance import ExitCpu, disagreement as disagreement_of_exit, random_state
+from hypothesis import given, strategies as st
 from instructions import always
 from native_cpu import NativeCpu, build
 from privileged_cases import SystemCase

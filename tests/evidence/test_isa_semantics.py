@@ -13,8 +13,7 @@ from typing import Any
 import isa_semantics
 import pytest
 import z3
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from isa_semantics import Rendering, of_outcome, renderings, swapped, text
 
 from verifier import semantics

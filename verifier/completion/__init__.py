@@ -14,9 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from verifier.completion.bash import bash
 from verifier.completion.fish import fish
-from verifier.completion.model import Command as Command
-from verifier.completion.model import Words as Words
-from verifier.completion.model import commands as commands
+from verifier.completion.model import Command as Command, Words as Words, commands as commands
 from verifier.completion.zsh import zsh
 
 SHELLS: Mapping[str, Callable[[Sequence[Command]], str]] = {"bash": bash, "fish": fish, "zsh": zsh}

@@ -11,7 +11,7 @@ from verifier.lift.decode import Decoded
 from verifier.lift.state import State
 from verifier.model import Location, Reason
 from verifier.records import record
-from verifier.terms import Truth
+from verifier.terms import Term, Truth
 
 LeafKind = Literal["exit", "trap", "external", "return", "loop", "problem", "aside"]
 
@@ -57,4 +57,4 @@ class Exploration:
 
 Choose = Callable[[Truth], bool]
 Observe = Callable[[Decoded, State, State, str], None]
-Guard = Callable[[int, Truth], Truth]
+Guard = Callable[[int, Truth, Term], Truth]

@@ -249,7 +249,8 @@ class Stepper:
     def _feasible(self, successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
         """The successors that some machine takes, their path conditions extended; traps split off."""
         if self.guard is not None and len(successors) == 2:
-            taken = self.guard(successors[0].state.place, successors[0].condition)
+            first = successors[0]
+            taken = self.guard(first.state.place, first.condition, first.target)
             both = zip(successors, (taken, lnot(taken)), strict=True)
             successors = [replace(successor, condition=condition) for successor, condition in both]
         kept: list[vex.Successor] = []

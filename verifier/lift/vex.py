@@ -15,8 +15,7 @@ from typing import Any, Literal
 import archinfo
 import claripy
 import pyvex
-from pyvex import expr as vexpr
-from pyvex import stmt as vstmt
+from pyvex import expr as vexpr, stmt as vstmt
 
 from verifier.isa.machine import NotModelled
 from verifier.lift.decode import Decoded

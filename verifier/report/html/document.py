@@ -17,8 +17,7 @@ from importlib import resources
 from verifier.model import FileReport, Run
 from verifier.report import narrative, svg
 from verifier.report.grouping import decisive
-from verifier.report.html import article as articles
-from verifier.report.html import rest
+from verifier.report.html import article as articles, rest
 from verifier.report.html.element import Content, Trusted, el, written
 from verifier.report.html.parts import badge, code, hidden, section, table
 from verifier.report.verdict import worst_verdict
