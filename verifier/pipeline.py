@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from verifier.assumptions import collect
 from verifier.contract import Contract
 from verifier.evidence import certified, cross_checked, doubted, wanted, written
-from verifier.exploring import Task
+from verifier.exploring import Survey, Task
 from verifier.inputs import Input, Loaded, loaded
 from verifier.judge import Clock, Judgement, judge_job, unreached
 from verifier.lift.explore import Bounds
@@ -46,6 +47,12 @@ def analysed(found: Opened, progress: Progress = SILENT, clock: Clock | None = N
     return examine(found.given, image, found.options, found.chosen, found.contract, progress, clock)
 
 
+def surveyed(found: Opened, progress: Progress = SILENT) -> tuple[FileReport, tuple[Survey, ...]]:
+    """The report of an opened input, and the explorations that it rests on, IRET exits included. Raises UserError."""
+    ready = loaded(found.given, found.code, found.chosen, found.contract)
+    return _examined(found.given, ready, found.options, found.chosen, found.contract, progress, Clock(), True)
+
+
 def examine(
     given: Input,
     ready: Loaded,
@@ -56,10 +63,23 @@ def examine(
     clock: Clock | None = None,
 ) -> FileReport:
     """Verify an image that is ready; ``options`` are what the user told, ``chosen`` the complete ones."""
+    return _examined(given, ready, options, chosen, contract, progress, clock or Clock(), False)[0]
+
+
+def _examined(
+    given: Input,
+    ready: Loaded,
+    options: Options,
+    chosen: Options,
+    contract: Contract,
+    progress: Progress,
+    clock: Clock,
+    keep: bool,
+) -> tuple[FileReport, tuple[Survey, ...]]:
+    """The report, and with ``keep`` the explorations."""
     if chosen.profile is None or chosen.configs is None:
         raise Defect("resolve() fills these in")
     path, image = given.path, ready.image
-    clock = clock or Clock()
     deadline = None if chosen.timeout is None else time.monotonic() + chosen.timeout
     budget = Budget(chosen.rlimit or 0, 0 if chosen.timeout is None else max(1, int(chosen.timeout * 1000)), deadline)
     whole = Judgement(clock)
@@ -88,7 +108,7 @@ def examine(
         check_iret=chosen.check_iret,
         sites=todo.sites,
         progress=progress,
-        wanted=wanted(str(path), given.digest, chosen),
+        wanted=replace(wanted(str(path), given.digest, chosen), keep=keep),
     )
     entries: list[str] = []
     contracts: dict[str, Contract] = {contract.name: contract} if not todo.automatic else {}
@@ -118,7 +138,7 @@ def examine(
         clock.lap("cross-check")
     line_of = reader(path, given.data) if given.is_source else (lambda _: "")
     maps = merged(whole.maps)
-    return FileReport(
+    report = FileReport(
         input=InputFile(str(path), given.digest),
         verdict=_verdict(whole),
         contract=contract.name,
@@ -143,6 +163,7 @@ def examine(
         maps=maps,
         sources=source_texts(maps, texts(path, given.data)) if given.is_source else (),
     )
+    return report, tuple(whole.surveys)
 
 
 def _assumptions(contracts: tuple[Contract, ...], used: set[str]) -> tuple[Assumption, ...]:
