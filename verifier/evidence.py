@@ -51,7 +51,7 @@ class Wanted:
     """What was asked for of one input: ``challenge`` machines for each exit, ``obligations`` as text, a ``listing``.
 
     ``why``: what each guard is for; ``slack``: what SYSRET could do and IRET does. ``keep``: the explorations
-    themselves, with the IRET exits.
+    themselves.
     """
 
     path: str = ""

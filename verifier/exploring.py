@@ -149,8 +149,8 @@ def explorer_of(task: Task, solver: Solver, follow: frozenset[int] | None, guard
     explorer.watch = guard_edges
     explorer.follow, explorer.guard = follow, guard
     explorer.no_return, explorer.helpers = frozenset(task.contract.no_return), frozenset(task.contract.helpers)
-    # The IRET exits matter where they are judged, compared with, or told of.
-    also = task.check_iret or task.auto or task.contract.cr3.value == "iret-exit" or task.wanted.keep
+    # The IRET exits matter where they are judged, and where they are what is compared with.
+    also = task.check_iret or task.auto or task.contract.cr3.value == "iret-exit"
     explorer.goals = frozenset((*JUDGED, "iretq") if also else JUDGED)
     return explorer
 
