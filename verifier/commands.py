@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verifier.console import PIPE_WIDTH, use_color, width, write_out
+from verifier.existing import must_exist
 from verifier.initialise import init
 from verifier.model import UserError
 from verifier.parsers import (
@@ -27,7 +27,6 @@ from verifier.parsers import (
 from verifier.report import FORMATS
 from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
 from verifier.report.words import clean
-from verifier.source import printable
 
 if TYPE_CHECKING:
     from verifier.clauses import Clause
@@ -146,27 +145,6 @@ def _report_bytes(name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise UserError("bad-report", f"{name}: larger than {limit >> 20} MiB")
     return data
-
-
-def must_exist(path: str) -> None:
-    """Raise UserError("input-not-found" | "input-invalid") with the nearest name that would do."""
-    given = Path(path)
-    if os.path.isdir(path):
-        raise UserError("input-invalid", f"{printable(path)}: this is a directory; name the files to verify")
-    if os.path.exists(path):
-        return
-    try:
-        siblings = sorted(sibling.name for sibling in given.parent.iterdir())
-    except OSError:
-        siblings = []
-    near = get_close_matches(given.name, siblings, 1)
-    command = [] if "/" in path else get_close_matches(path, COMMANDS, 1)
-    hint = ""
-    if command and not near:
-        hint = f"; did you mean the command 'verify-exit {command[0]}'?"
-    elif near:
-        hint = f"; did you mean {str(given.with_name(near[0]))!r}?"
-    raise UserError("input-not-found", f"{printable(path)}: no such file{hint}")
 
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {

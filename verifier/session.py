@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from verifier.codec import decode, encode
-from verifier.commands import must_exist
 from verifier.conclude import interrupted, unjudged
 from verifier.console import log, say
+from verifier.existing import must_exist
 from verifier.model import FileReport, Reason, UserError
 from verifier.options import Options
 from verifier.progress import Progress, line_on, shown
