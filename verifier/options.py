@@ -130,6 +130,8 @@ def command(path: str, options: Options) -> str:
         words += ["--frame", options.frame]
     if options.check_iret:
         words.append("--check-iret")
+    if options.why:
+        words.append("--why")
     if options.timeout is not None:
         words += ["--timeout", f"{options.timeout:g}"]
     if options.rlimit is not None:
@@ -224,6 +226,10 @@ def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="let a source include files below DIR as well (always: its own directory and those of -I)",
     )
+    beyond = parser.add_argument_group("beyond the verdict")
+    beyond.add_argument(
+        "--why", action="store_true", help="say what each check on the way is for, and which ones nothing rests on"
+    )
     evidence = parser.add_argument_group("evidence beside the verdict (a disagreement never passes)")
     evidence.add_argument(
         "--challenge",
@@ -271,6 +277,7 @@ def from_namespace(parsed: argparse.Namespace) -> Options:
         cross_check=tuple(getattr(parsed, "cross_check", ())),
         emit_smt2=getattr(parsed, "emit_smt2", None),
         certificate=getattr(parsed, "certificate", None),
+        why=getattr(parsed, "why", False),
     )
 
 
