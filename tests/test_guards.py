@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What each guard is for: hand-worked answers, and the same question answered by taking the guard out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from verifier.inputs import loaded
+from verifier.insights import GuardUse
+from verifier.model import FileReport
+from verifier.opening import opened
+from verifier.options import Options
+from verifier.pipeline import examine, verify
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+
+
+@cache
+def asked(name: str) -> FileReport:
+    return verify(SAMPLES / name, Options(why=True))
+
+
+def guards(name: str) -> tuple[GuardUse, ...]:
+    (site,) = asked(name).sites
+    assert site.guards is not None
+    return site.guards
+
+
+def by_line(name: str) -> dict[int | None, tuple[set[str], set[str]]]:
+    return {guard.location.line: (set(guard.rests), set(guard.needed)) for guard in guards(name)}
+
+
+def test_the_story_of_2015() -> None:
+    """Each test of the change carries its clauses alone; RF is tested in R11, so that it needs two tests."""
+    alone: dict[int | None, set[str]] = {
+        51: {"rip"}, 58: {"canonical"}, 62: {"cs"}, 64: {"ss"}, 69: {"rf", "rflags"}, 71: {"rf"},
+    }  # fmt: skip
+    assert by_line("linux-2015-opportunistic.S") == {line: (clauses, clauses) for line, clauses in alone.items()}
+
+
+def test_what_is_tested_twice_is_needed_nowhere() -> None:
+    """Of two tests that imply each other a proof names one, and neither is a single point of failure."""
+    found = by_line("why-tested-twice.S")
+    assert found[15] == ({"rip"}, set()) and found[24] == (set(), set())
+    assert found[16] == ({"canonical"}, set()) and found[23] == (set(), set())
+    assert found[17] == ({"cs"}, {"cs"})
+
+
+def test_one_branch_for_everything() -> None:
+    """An or-accumulated test is one guard, and all that it tests rests on it."""
+    everything = {"rip", "rflags", "rf", "canonical", "cs", "ss", "tf"}
+    assert by_line("why-one-for-all.S") == {31: (everything, everything)}
+
+
+def test_a_way_that_only_opens_without_a_guard() -> None:
+    """The first test keeps machines from a way around the second: both are needed for what the second tests."""
+    found = by_line("why-second-way.S")
+    assert found[15] == ({"cs", "canonical"}, {"cs", "canonical"})
+    assert found[18][1] == found[19][1] == {"canonical"}
+
+
+def test_what_a_guard_demands_and_looks_at() -> None:
+    """A guard's condition is in readable form, about the inputs that it reads."""
+    found = {guard.location.line: guard for guard in guards("linux-2015-opportunistic.S")}
+    assert found[51].reads == ("frame.rip", "frame.rcx")
+    (same,) = found[51].demands
+    assert (same.kind, {same.left, same.right}) == ("same", {"frame.rip", "frame.rcx"})
+    (below,) = found[58].demands
+    assert (below.kind, below.intervals) == ("range", ((0, (1 << 47) - 1),))
+    assert [(one.kind, one.left, one.value) for one in found[62].demands] == [("bits", "frame.cs", 0x33)]
+
+
+def without(name: str, guard: GuardUse, always: bool) -> set[str]:
+    """The clauses that are no longer proved where the guard's branch is never, or always, taken."""
+    found = opened(SAMPLES / name, Options())
+    ready = loaded(found.given, found.code, found.chosen, found.contract)
+    address = guard.location.address
+    code = ready.image.code_at(address)
+    assert code[0] & 0xF0 == 0x70 or (code[0] == 0x0F and code[1] & 0xF0 == 0x80), code.hex()
+    short = code[0] != 0x0F
+    if always:
+        patch = b"\xeb" + code[1:2] if short else b"\x90\xe9" + code[2:6]
+    else:
+        patch = b"\x90" * (2 if short else 6)
+    sections = []
+    for section in ready.image.sections:
+        if section.address <= address < section.address + section.size:
+            start = address - section.address
+            data = section.data[:start] + patch + section.data[start + len(patch) :]
+            section = replace(section, data=data)
+        sections.append(section)
+    image = replace(ready.image, sections=tuple(sections))
+    report = examine(found.given, replace(ready, image=image), found.options, found.chosen, found.contract)
+    sites = [site for site in report.sites if site.location.address in exits(name)]
+    if not sites:
+        return set()  # it is not reached any more: what it would do is no question
+    assert not report.reasons or report.verdict == "violated", report.reasons
+    return {one.id for site in sites for one in site.clauses if one.status not in ("proved", "not-applicable")}
+
+
+def exits(name: str) -> set[int]:
+    return {site.location.address for site in asked(name).sites}
+
+
+TAKEN_OUT = (
+    "linux-2015-opportunistic.S", "why-second-way.S", "why-tested-twice.S", "why-one-for-all.S",
+    "canonical-sign-extend.S", "compare-flag-bytes.S", "xsa-7-fixed.S",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKEN_OUT)
+def test_taking_a_guard_out(name: str) -> None:
+    """With a branch replaced, never or always taken, what fails is what needed it, and only that."""
+    (site,) = asked(name).sites
+    open_already = {one.id for one in site.clauses if one.status not in ("proved", "not-applicable")}
+    for guard in guards(name):
+        lost = (without(name, guard, False) | without(name, guard, True)) - open_already
+        assert lost == set(guard.needed), guard.location
+
+
+def test_only_who_asks_is_told() -> None:
+    """Without --why the guards are not looked at; the answers are the same."""
+    plain = verify(SAMPLES / "why-one-for-all.S", Options())
+    (site,), (told,) = plain.sites, asked("why-one-for-all.S").sites
+    assert site.guards is None and told.guards is not None
+    assert site.clauses == told.clauses
+    assert plain.assumptions == asked("why-one-for-all.S").assumptions
