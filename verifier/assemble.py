@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From ``.S`` or ``.s`` to the bytes of an ET_REL object, by the system's preprocessor and assembler.
 
-This is the only module that starts a process, and the source is untrusted:
+Only this module and verifier.revisions start processes, and the source is untrusted:
 every tool runs with bounded CPU time, memory, output, open files and wall
 time, with an environment of its own, without a terminal, in its own session
 and, where the kernel has Landlock, unable to write outside the temporary

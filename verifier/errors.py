@@ -174,6 +174,38 @@ ERRORS: tuple[ErrorCode, ...] = (
         "Name the entries of interest with --entry.",
         (4,),
     ),
+    # Revisions.
+    ErrorCode("git-missing", "git is not found", "Install it, or name files instead of REV:path.", (4,)),
+    ErrorCode(
+        "not-a-repository",
+        "the current directory is in no repository that git will read",
+        "Change into the repository; the message has git's own words, also if it belongs to somebody else.",
+        (4,),
+    ),
+    ErrorCode(
+        "revision-unknown",
+        "git knows no such revision",
+        "Check its spelling; a clone of limited depth has few of them: fetch more.",
+        (4,),
+    ),
+    ErrorCode(
+        "revision-path",
+        "the revision has no such file",
+        "REV:path counts from the top of the tree, REV:./path from the current directory.",
+        (4,),
+    ),
+    ErrorCode(
+        "revision-too-large",
+        "what a revision holds is more than is taken from one",
+        "Check it out (git worktree add DIR REV) and name the file there.",
+        (4,),
+    ),
+    ErrorCode(
+        "revision-tree",
+        "a file of the revision cannot be read or written out",
+        "The clone is incomplete, or the tree has names that no checkout can have; the message says which.",
+        (4,),
+    ),
     # Assembling.
     ErrorCode(
         "no-assembler",
