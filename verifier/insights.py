@@ -110,7 +110,8 @@ class Hint:
     ``clauses`` are the violated ones that it repairs. ``demand``: what to test; a machine for which it does not
     hold has to leave by IRET. ``after``: put it next to this guard (None: before the frame is given up).
     ``lines``: the test in assembly there, a suggestion. ``complete``: with all hints of this exit together every clause
-    is proved.
+    is proved. Without ``after``: ``behind`` is the last instruction that may still change what is tested, if there
+    is one, and the ``lines`` fit in front of ``before``.
     """
 
     clauses: tuple[str, ...]
@@ -119,6 +120,8 @@ class Hint:
     lines: tuple[str, ...]
     configs: tuple[Config, ...]
     complete: bool
+    behind: Location | None = None
+    before: Location | None = None
 
 
 @record

@@ -179,7 +179,7 @@ def _open_clauses(
     failing: set[str] = set()
     for index, path in enumerate(paths):
         asked = {name: truths[index] for name, truths in conditions.items() if name not in failing}
-        failing |= _failing((any_config, *path.conditions), asked, solver)
+        failing |= unproved((any_config, *path.conditions), asked, solver)
     proved: _Fixed = ("proved", "", None)
     return [
         (clause, proved if fixed is None and clause.id not in failing else fixed, (*conditions.get(clause.id, ()),))
@@ -187,7 +187,7 @@ def _open_clauses(
     ]
 
 
-def _failing(premises: Sequence[Truth], clauses: Mapping[str, Truth], solver: Solver) -> set[str]:
+def unproved(premises: Sequence[Truth], clauses: Mapping[str, Truth], solver: Solver) -> set[str]:
     """The names of the clauses that do not follow from the premises, or of which the solver does not know it.
 
     One query asks about all of them. Each machine that it finds rules out every clause that is false for it.
