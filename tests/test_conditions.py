@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from verifier.insights import FULL, Condition
-from verifier.report.conditions import all_words, input_words, interval_words, words
+from verifier.report.conditions import Wording, all_words, input_words, interval_words, names_of, words
 
 TOP = 0xFFFF_8000_0000_0000
 
@@ -48,7 +48,7 @@ SAID = (
     (Condition("bits", "frame.rflags", mask=0x3000), "frame.rflags has IOPL clear"),
     (Condition("bits", "frame.rflags", mask=0x1001), "frame.rflags has CF and bit 12 clear"),
     (Condition("bits", "frame.rflags", value=0x246), "frame.rflags = 0x246"),
-    (Condition("bits", "frame.r11", mask=0x10100), "frame.r11 has bits 8 and 16 clear"),
+    (Condition("bits", "frame.r11", mask=0x10100), "frame.r11 has bits 8 (TF) and 16 (RF) clear"),
     (Condition("bits", "gs:[0x10]", mask=4, value=4), "gs:[0x10] has bit 2 set"),
     (Condition("bits", "gs:[0x10]", mask=4, value=4, negated=True), "gs:[0x10] has bit 2 clear"),
     (Condition("bits", "frame.rip", mask=FULL << 47 & FULL), "frame.rip has bits 47–63 clear"),
@@ -72,7 +72,7 @@ def test_names_of_what_a_call_left() -> None:
     assert input_words("slow_work@entry.S:20:frame.rip") == "frame.rip after the call of slow_work at entry.S:20"
     assert (
         input_words("0xffffffff81a43dc0@0xffffffff81c00121#2:frame.rip")
-        == "frame.rip after the call of 0xffffffff81a43dc0 at 0xffffffff81c00121"
+        == "frame.rip after the call of 0xffffffff81a43dc0 at 0xffffffff81c00121#2"
     )
     assert input_words("slow_work@a/entry.S:20:gs:[0x10]") == "gs:[0x10] after the call of slow_work at a/entry.S:20"
     assert input_words("loop@entry.S:20:rax") == "rax after the loop at entry.S:20"
@@ -85,14 +85,37 @@ def test_a_call_is_named_once_in_a_list() -> None:
     """After the first mention "that call" is enough, but not where two calls are meant."""
     rip, rcx, other = "f@x.S:1:frame.rip", "f@x.S:1:frame.rcx", "g@x.S:2:frame.cs"
     one = Condition("same", rip, rcx)
-    assert all_words([one]) == "frame.rip after the call of f at x.S:1 = frame.rcx after that call"
+    assert all_words([one]) == "after the call of f at x.S:1, frame.rip = frame.rcx"
     low = Condition("range", rip, intervals=((0, 5),))
-    assert all_words([one, low]).endswith("; frame.rip after that call in 0x0–0x5")
-    two = Condition("range", other, intervals=((0x33, 0x33),))
-    assert all_words([one, two]) == (
-        "frame.rip after the call of f at x.S:1 = frame.rcx after the call of f at x.S:1; "
-        "frame.cs after the call of g at x.S:2 = 0x33"
+    assert all_words([one, low]) == (
+        "after the call of f at x.S:1, frame.rip = frame.rcx; after that call, frame.rip in 0x0–0x5"
     )
+    two = Condition("range", other, intervals=((0x33, 0x33),))
+    assert all_words([one, two, one]) == (
+        "after the call of f at x.S:1, frame.rip = frame.rcx; after the call of g at x.S:2, frame.cs = 0x33; "
+        "after the call of f at x.S:1, frame.rip = frame.rcx"
+    )
+    mixed = Condition("same", rip, "frame.rip")
+    assert words(mixed) == "frame.rip after the call of f at x.S:1 = frame.rip"
+    assert all_words([one, mixed]).endswith("; frame.rip after that call = frame.rip")
+
+
+def test_short_words_for_many_conditions() -> None:
+    """What is said once for a whole table is left out of its rows; with several calls each has a number."""
+    rip, rcx, other = "f@x.S:1:frame.rip", "f@x.S:1:frame.rcx", "g@x.S:2#2:frame.cs"
+    one, two = Condition("same", rip, rcx), Condition("range", other, intervals=((0x33, 0x33),))
+    alone = Wording(names_of([one]))
+    assert (alone.notes, alone.condition(one)) == (
+        ("Every value is read after the call of f at x.S:1.",),
+        "frame.rip = frame.rcx",
+    )
+    both = Wording(names_of([one, two]))
+    assert both.notes == ("after [1]: after the call of f at x.S:1.", "after [2]: after the call of g at x.S:2#2.")
+    assert both.condition(two) == "after [2], frame.cs = 0x33"
+    assert both.inputs((rip, "rax")) == "frame.rip after [1] and rax"
+    entry = Wording((rip, "rax"))
+    assert entry.condition(one) == "after [1], frame.rip = frame.rcx"
+    assert (Wording(("rax",)).notes, Wording(("rax",)).inputs(("rax",))) == ((), "rax")
 
 
 def test_many_ranges_are_counted() -> None:

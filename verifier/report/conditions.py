@@ -7,11 +7,18 @@ Facts: canonical form SDM vol. 1, 3.3.7.1; RFLAGS vol. 1, 3.4.3.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from verifier.insights import FULL, Condition, Interval
 from verifier.model import GPRS, RFLAGS_BITS
+from verifier.report.inputnames import (
+    input_words as input_words,
+    inputs_words as inputs_words,
+    joined,
+    origins,
+    place_words,
+    split,
+)
 from verifier.report.meaning import switch
 from verifier.report.words import hexa
 
@@ -30,13 +37,6 @@ _GLOSS: dict[Interval, str] = {
     (1 << 56, FULL - (1 << 56)): "not canonical, LA57",
 }
 
-_AFTER = re.compile(
-    r"(?P<what>[^\[][^@]*)@(?P<where>0x[0-9a-f]+|.+?:[0-9]+(?:\+[0-9a-f]+)?|[^:]+\+0x[0-9a-f]+)"
-    r"(?:\#[0-9]+)?:(?P<rest>.+)",
-    re.DOTALL,
-)
-"""A content that a call or a loop left: "slow_work@entry.S:20:frame.rip", from the second time on with "#2"."""
-
 _SYSTEM = frozenset(
     {
         *("cr0", "cr2", "cr3", "cr4", "cr8", "efer", "star", "star_low", "lstar", "sfmask", "spec_ctrl", "s_cet", "ss"),
@@ -45,29 +45,70 @@ _SYSTEM = frozenset(
 )
 _FLAGS = frozenset(name.lower() for name, _ in RFLAGS_BITS)
 
+_SINGLE = {low: f" ({name})" for name, low in RFLAGS_BITS if name != "IOPL"}
+
 _Say = Callable[[str], str]
 
 
 def words(condition: Condition) -> str:
     """The condition in words, e.g. "frame.rip = frame.rcx" or "frame.rflags has TF and RF clear"."""
-    return _words(condition, input_words)
+    return _told(condition, place_words)
 
 
 def all_words(conditions: Sequence[Condition]) -> str:
     """Conditions that hold together, joined by "; "; a call after which inputs are read is named once."""
-    calls = {found["what"] + "@" + found["where"] for one in conditions for found in map(_AFTER.fullmatch, _names(one))
-             if found is not None}  # fmt: skip
-    said = False
+    return "; ".join(each_words(conditions))
 
-    def say(name: str) -> str:
-        nonlocal said
-        found = _AFTER.fullmatch(name)
-        if found is None or len(calls) > 1 or not said:
-            said = said or found is not None
-            return input_words(name)
-        return f"{found['rest']} after that {'loop' if found['what'] == 'loop' else 'call'}"
 
-    return "; ".join(_words(one, say) for one in conditions)
+def each_words(conditions: Sequence[Condition]) -> list[str]:
+    """The words of each of some conditions; a call after which inputs are read is named in the first only."""
+    several = len(origins(name for one in conditions for name in _names(one))) > 1
+    named: set[str] = set()
+
+    def place(where: str) -> str:
+        if several or where not in named:
+            named.add(where)
+            return place_words(where)
+        return "after that loop" if where.startswith("loop@") else "after that call"
+
+    return [_told(one, place) for one in conditions]
+
+
+class Wording:
+    """Short words for many conditions: a call after which inputs are read has a number, which ``notes`` explain."""
+
+    __slots__ = ("_labels", "notes")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """For conditions on the inputs ``names``."""
+        every = list(dict.fromkeys(names))
+        found = origins(every)
+        self._labels: dict[str, str] = {}
+        self.notes: tuple[str, ...] = ()
+        if len(found) == 1 and all(split(name)[1] for name in every):
+            self._labels = {found[0]: ""}
+            self.notes = (f"Every value is read {place_words(found[0])}.",)
+        elif found:
+            self._labels = {one: f"after [{number}]" for number, one in enumerate(found, 1)}
+            self.notes = tuple(f"after [{number}]: {place_words(one)}." for number, one in enumerate(found, 1))
+
+    def condition(self, condition: Condition) -> str:
+        """A condition."""
+        return _told(condition, lambda where: self._labels.get(where, place_words(where)))
+
+    def inputs(self, names: Sequence[str]) -> str:
+        """Inputs that something reads."""
+        return joined([self._input(name) for name in names], "and")
+
+    def _input(self, name: str) -> str:
+        rest, where = split(name)
+        label = self._labels.get(where, place_words(where)) if where else ""
+        return f"{rest} {label}" if label else rest
+
+
+def names_of(conditions: Iterable[Condition]) -> tuple[str, ...]:
+    """The inputs that conditions are about."""
+    return tuple(dict.fromkeys(name for one in conditions for name in _names(one)))
 
 
 def interval_words(intervals: Sequence[Interval], most: int = _RANGES) -> str:
@@ -76,26 +117,27 @@ def interval_words(intervals: Sequence[Interval], most: int = _RANGES) -> str:
     rest = len(intervals) - most
     if rest > 0:
         shown.append(f"{rest} more range{'s' if rest > 1 else ''}")
-    return _join(shown, "or") if shown else "no value"
-
-
-def input_words(name: str) -> str:
-    """An input as people call it: "frame.rip after the call of slow_work at entry.S:20"."""
-    found = _AFTER.fullmatch(name)
-    if found is None:
-        return name
-    if found["what"] == "loop":
-        return f"{found['rest']} after the loop at {found['where']}"
-    return f"{found['rest']} after the call of {found['what']} at {found['where']}"
-
-
-def inputs_words(names: Sequence[str]) -> str:
-    """Inputs as people call them: "frame.rip, rax and gs:[0x10]"."""
-    return _join([input_words(name) for name in names], "and")
+    return joined(shown, "or") if shown else "no value"
 
 
 def _names(condition: Condition) -> tuple[str, ...]:
-    return (condition.left, condition.right, *condition.names)
+    return tuple(filter(None, (condition.left, condition.right, *condition.names)))
+
+
+def _told(condition: Condition, place: _Say) -> str:
+    """A condition; ``place`` says after which call. Inputs that are all read after one are told so once, first."""
+    found = {split(name)[1] for name in _names(condition)}
+    if len(found) == 1 and "" not in found:
+        label = place(found.pop())
+        said = _words(condition, lambda name: split(name)[0])
+        return f"{label}, {said}" if label else said
+
+    def say(name: str) -> str:
+        rest, where = split(name)
+        label = place(where) if where else ""
+        return f"{rest} {label}" if label else rest
+
+    return _words(condition, say)
 
 
 def _words(condition: Condition, say: _Say) -> str:
@@ -108,7 +150,7 @@ def _words(condition: Condition, say: _Say) -> str:
             return _same(condition, say)
         case "other":
             # The opposite of something about these inputs is something about them as well.
-            about = _join([say(name) for name in condition.names], "and")
+            about = joined([say(name) for name in condition.names], "and")
             return f"a condition on {about} that has no short form" if about else "a condition that has no short form"
 
 
@@ -170,7 +212,7 @@ def _bits(condition: Condition, say: _Say) -> str:
     ]
     if None in parts:
         return literal
-    said = f"{name} has {_join([part for part in parts if part is not None], 'and')}"
+    said = f"{name} has {joined([part for part in parts if part is not None], 'and')}"
     return f"not ({said})" if negated else said
 
 
@@ -178,7 +220,8 @@ def _listed(left: str, mask: int, last: str) -> str | None:
     """The bits of a mask by name or number; None if these are too many to read."""
     parts: list[str] = []
     rest = mask
-    if left.rsplit(":", 1)[-1] == "frame.rflags":
+    place = split(left)[0]
+    if place == "frame.rflags":
         for name, low in RFLAGS_BITS:
             field = (3 if name == "IOPL" else 1) << low
             if rest & field == field:
@@ -187,11 +230,13 @@ def _listed(left: str, mask: int, last: str) -> str | None:
     runs = _runs(rest)
     if len(runs) > _RUNS:
         return None
-    numbers = [str(first) if first == end else f"{first}–{end}" for first, end in runs]
+    # SYSRET takes RFLAGS from R11.
+    gloss = _SINGLE if place in ("r11", "frame.r11") else {}
+    numbers = [f"{first}{gloss.get(first, '')}" if first == end else f"{first}–{end}" for first, end in runs]
     if numbers:
         alone = len(runs) == 1 and runs[0][0] == runs[0][1]
-        parts.append(f"{'bit' if alone else 'bits'} {_join(numbers, last)}")
-    return _join(parts, last)
+        parts.append(f"{'bit' if alone else 'bits'} {joined(numbers, last)}")
+    return joined(parts, last)
 
 
 def _same(condition: Condition, say: _Say) -> str:
@@ -222,15 +267,9 @@ def _runs(mask: int) -> list[tuple[int, int]]:
 
 def is_switch(name: str) -> bool:
     """Whether an input is one bit: a flag, a CPU feature or a key that is fixed at boot, told by its name."""
-    found = _AFTER.fullmatch(name)
-    if found is not None:
-        return found["rest"].removeprefix("rflags.").lower() in _FLAGS
+    rest, where = split(name)
+    if where:
+        return rest.removeprefix("rflags.").lower() in _FLAGS
     if name.startswith("rflags."):
         return True
     return name not in GPRS and name not in _SYSTEM and not any(part in name for part in ("frame.", "[", "+", "@", "/"))
-
-
-def _join(parts: Sequence[str], last: str) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What an input is called: at the entry by its own name, else with the call or loop that left it.
+
+Names come from the file under test and stay as they are: whoever prints them cleans or escapes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_AFTER = re.compile(
+    r"(?P<what>[^\[][^@]*)@(?P<where>0x[0-9a-f]+|.+?:[0-9]+(?:\+[0-9a-f]+)?|[^:]+\+0x[0-9a-f]+)"
+    r"(?P<again>\#[0-9]+)?:(?P<rest>.+)",
+    re.DOTALL,
+)
+"""A content that a call or a loop left: "slow_work@entry.S:20:frame.rip", from the second time on with "#2"."""
+
+
+def input_words(name: str) -> str:
+    """An input as people call it: "frame.rip after the call of slow_work at entry.S:20"."""
+    rest, where = split(name)
+    return f"{rest} {place_words(where)}" if where else rest
+
+
+def place_words(where: str) -> str:
+    """After which call or loop an input is read: "after the call of slow_work at entry.S:20"; ``where`` is split's."""
+    what, _, place = where.partition("@")
+    return f"after the loop at {place}" if what == "loop" else f"after the call of {what} at {place}"
+
+
+def inputs_words(names: Sequence[str]) -> str:
+    """Inputs as people call them: "frame.rip, rax and gs:[0x10]"."""
+    return joined([input_words(name) for name in names], "and")
+
+
+def split(name: str) -> tuple[str, str]:
+    """What is read, and after which call or loop, such as "slow_work@entry.S:20"; "" for an input at the entry."""
+    found = _AFTER.fullmatch(name)
+    return (name, "") if found is None else (found["rest"], f"{found['what']}@{found['where']}{found['again'] or ''}")
+
+
+def origins(names: Iterable[str]) -> list[str]:
+    """The calls and loops after which some inputs are read."""
+    return list(dict.fromkeys(where for name in names for where in [split(name)[1]] if where))
+
+
+def joined(parts: Sequence[str], last: str) -> str:
+    """Parts with commas, and a word before the last: "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
