@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hostile_names import renamed
+from insight_samples import exact, known
 from report_samples import AMD, CANONICAL, INTEL, failed, inconclusive, leak, proved, violated
 
 from verifier.model import (
@@ -158,10 +159,12 @@ RUNS: dict[str, Run] = {
     "failed": Run((failed(),)),
     "several": Run((listed("a.S"), proved("b.S"), inconclusive("c.S"), failed("d.S")), (), GATE),
     "none": Run(()),
+    "known": Run((known(),)),
+    "exact": Run((exact(),)),
 }
 """Runs by name, for the golden files and for the browser."""
 
-EVERYTHING = Run((disagreeing(), violated(), inconclusive(), failed()), RUNS["listed"].waivers, GATE)
+EVERYTHING = Run((disagreeing(), violated(), known(), inconclusive(), failed()), RUNS["listed"].waivers, GATE)
 """A run with a text in every place that a page has."""
 
 

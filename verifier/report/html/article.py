@@ -10,7 +10,7 @@ from verifier.model import FileReport
 from verifier.records import record
 from verifier.report import narrative
 from verifier.report.grouping import STATUS_ORDER
-from verifier.report.html import clauses, code_sections, example, rest
+from verifier.report.html import change, checks, clauses, code_sections, example, fast, rest
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, clause_ids, examples, page
 from verifier.report.html.parts import badge, code, fold, heading, pairs, section
@@ -55,11 +55,15 @@ def _parts(whole: Page, run: Sequence[Part]) -> Iterator[Part]:
     report = whole.report
     failed = report.error is not None and not report.sites
     yield "error", "Error", rest.error(report)
+    yield "change", "What this change does to user space", change.shown(whole)
     yield "scope", "Scope", _scope(report)
     if not failed:
         yield "clauses", "Clauses", clauses.tables(whole)
+        yield "checks", "Which check proves what", checks.tables(whole)
     yield "examples", "Counterexamples", example.shown(whole)
     if not failed:
+        yield "fast", "Which frames take the fast exit", fast.taken(whole)
+        yield "slack", "What the fast exit leaves to IRET", fast.left(whole)
         yield "listing", "Listing", code_sections.listings(whole)
         yield "graph", "Path graph", code_sections.graphs(whole)
         yield "assumptions", "Assumptions", rest.assumptions(report)

@@ -9,6 +9,7 @@ from verifier.clauses import clause
 from verifier.model import ClauseResult, SiteResult, Status
 from verifier.report import narrative
 from verifier.report.grouping import STATUS_ORDER, code_digest, code_ranges
+from verifier.report.html import checks
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, clause_ids, examples
 from verifier.report.html.parts import badge, code, cpus, fold, heading, hidden, pairs, row, said, spot, table
@@ -51,6 +52,7 @@ def _site(page: Page, number: int, site: SiteResult) -> Element:
             _rows(page, number, site),
             "clauses",
         ),
+        checks.hints(page, number, site),
         _covered(site),
         id=anchor,
     )
@@ -122,6 +124,10 @@ def _links(page: Page, number: int, site: SiteResult) -> _Links:
         where = cpus(violation.configs, page.report.configs)
         text = "counterexample" + ("" if set(violation.configs) >= set(page.report.configs) else f" ({where})")
         shown.append(el("a", text, href=f"#{page.example(number, order)}"))
+    for order, hint in enumerate(site.hints):
+        for name in dict.fromkeys(hint.clauses):
+            link = el("a", "suggested test", href=f"#{checks.hint_id(page, number, order)}")
+            links.examples.setdefault(name, []).append(link)
     links.asked = any(line.supports for one in page.report.maps if one.entry == site.entry for line in one.lines)
     for name, places in branches(page.report, site).items():
         for on_map, index in places:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from verifier.model import FRAME_WORDS, Counterexample, Field, Input, OutcomeView, SiteResult, Step
+from verifier.model import Counterexample, Field, SiteResult, Step
 from verifier.report import narrative
 from verifier.report.fingerprint import of_clause
 from verifier.report.grouping import Violation
+from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, examples, waived
 from verifier.report.html.parts import (
@@ -19,21 +20,14 @@ from verifier.report.html.parts import (
     hidden,
     number,
     pairs,
-    row,
     said,
     spot,
     table,
 )
-from verifier.report.meaning import meaning, switch
+from verifier.report.meaning import meaning
 from verifier.report.words import capital, counted, hexa, sentence
 
 _VENDORS = {"intel": "On Intel", "amd": "On AMD"}
-_KINDS = (
-    ("frame", "Frame slots at entry"),
-    ("register", "Registers at entry"),
-    ("memory", "Memory at entry"),
-    ("feature", "CPU features and static keys"),
-)
 
 
 def shown(page: Page) -> Content:
@@ -98,7 +92,7 @@ def _parts(
     if failed:
         yield el("p", el("strong", "≠ Failed on the way: "), "; ".join(failed), class_="bad")
     yield heading(below, "Inputs")
-    yield _inputs(example.inputs)
+    yield state.inputs(example.inputs, "None: every state that reaches the exit fails.")
     yield heading(below, f"Path: {counted(len(example.path), 'instruction')}")
     earlier = _same_path(site, order, example)
     path = _path(page, site, anchor, example.path)
@@ -112,7 +106,8 @@ def _parts(
     yield heading(below, f"State just before {exit_name}")
     yield _registers(example.at_exit)
     yield heading(below, "What the two exits do with it")
-    yield from _outcomes(example)
+    ours, theirs = state.exit_column(example.sysret), state.exit_column(example.iret)
+    yield from state.outcomes(ours, theirs, example.differs)
     if example.vendor_notes:
         yield heading(below, "On real CPUs")
         yield pairs((_VENDORS.get(vendor, vendor), said(note)) for vendor, note in example.vendor_notes)
@@ -138,39 +133,6 @@ def _same_path(site: SiteResult, order: int, example: Counterexample) -> int | N
 
 def _way(example: Counterexample) -> list[tuple[int, str]]:
     return [(step.location.address, step.note) for step in example.path]
-
-
-def _inputs(inputs: Sequence[Input]) -> Content:
-    if not inputs:
-        return el("p", "None: every state that reaches the exit fails.")
-    groups: list[tuple[str, list[Input]]] = [
-        (title, [item for item in inputs if item.kind == kind]) for kind, title in _KINDS
-    ]
-    made = [item for item in inputs if item.kind == "havoc"]
-    for origin in dict.fromkeys(item.origin for item in made):
-        name = f"Made by {origin}, which is not analysed" if origin else "Made by code that is not analysed"
-        groups.append((name, [item for item in made if item.origin == origin]))
-    bodies = [
-        el(
-            "tbody",
-            el("tr", el("th", title, scope="rowgroup", colspan=3), class_="group"),
-            [row(code(one.name), code(_value(one)), _meaning(one)) for one in chosen],
-        )
-        for title, chosen in groups
-        if chosen
-    ]
-    caption = "What has to be so at the entry; any value will do for what is not listed"
-    return table(caption, ("Name", "Value", "Meaning"), bodies, "values")
-
-
-def _value(one: Input) -> str:
-    return switch(one.value) if one.kind == "feature" else hexa(one.value)
-
-
-def _meaning(one: Input) -> str:
-    parts = ["" if one.kind == "feature" else meaning(one.name, one.value)]
-    parts += [one.origin] if one.kind != "havoc" else []
-    return "; ".join(filter(None, parts))
 
 
 def _path(page: Page, site: SiteResult, anchor: str, path: Sequence[Step]) -> Element:
@@ -231,49 +193,3 @@ def _registers(fields: Sequence[Field]) -> Content:
             )
         )
     return el("dl", made, class_="registers")
-
-
-def _outcomes(example: Counterexample) -> Iterator[Content]:
-    """Both outcomes in two columns. What differs has "≠" and bold type; what is equal beyond the frame is folded."""
-    ours, theirs = _by_name(example.sysret.fields), _by_name(example.iret.fields)
-    names = list(dict.fromkeys((*ours, *theirs)))
-    differs = [name for name in names if name in example.differs]
-    fates = _fate(example.sysret), _fate(example.iret)
-    main = [name for name in names if name in differs or name in FRAME_WORDS]
-    rest = [name for name in names if name not in main]
-    columns = ("Field", "", code(example.sysret.instruction.upper()), code(example.iret.instruction.upper()))
-    rows = [_compared("outcome", fates[0] != fates[1], fates[0], fates[1])]
-    rows += [_field(name, name in differs, ours, theirs) for name in main]
-    yield table("The rows marked with ≠ differ", columns, rows, "outcome")
-    if rest:
-        equal = table(
-            hidden("The fields that are equal"),
-            columns,
-            (_field(name, False, ours, theirs) for name in rest),
-            "outcome",
-        )
-        yield fold(f"{counted(len(rest), 'more field')} equal", equal)
-
-
-def _field(name: str, marked: bool, ours: dict[str, int | None], theirs: dict[str, int | None]) -> Element:
-    return _compared(name, marked, _cell(name, ours.get(name)), _cell(name, theirs.get(name)))
-
-
-def _compared(name: str, marked: bool, ours: Content, theirs: Content) -> Element:
-    sign = [el("span", "≠", aria_hidden="true"), hidden("differs")] if marked else None
-    return row(name, sign, ours, theirs, class_="differs" if marked else None)
-
-
-def _cell(name: str, value: int | None) -> Content:
-    note = "" if value is None else meaning(name, value)
-    return [code(number(value)), el("small", f" {note}") if note else None]
-
-
-def _fate(outcome: OutcomeView) -> str:
-    if outcome.fault is not None:
-        return outcome.fault
-    return "; ".join(filter(None, ("enters user mode", outcome.trap)))
-
-
-def _by_name(fields: Sequence[Field]) -> dict[str, int | None]:
-    return {field.name: field.value for field in fields}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Which check proves what, at one exit: guards as rows, clauses as columns, and what is in the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from verifier.clauses import clause
+from verifier.insights import GuardUse
+from verifier.model import SiteResult
+from verifier.records import record
+
+Mark = Literal["needed", "part", ""]
+State = Literal["proved", "violated", "waived"]
+
+REGISTERS = "gpr."
+
+LEGEND: tuple[tuple[Mark, str, str], ...] = (
+    ("needed", "●", "needed: without this check alone the clause is no longer proved"),
+    ("part", "○", "replaceable: the proof uses this check, and there is another proof without it"),
+)
+"""What is in the cells: the mark, its sign, and what it says."""
+
+REDUNDANT = "redundant: without this check alone every clause that is proved stays proved"
+VIOLATED = "no check ensures it"
+"""Of a violated clause: there may be a check that tries."""
+
+
+@record
+class Column:
+    """Clauses that have the same marks in all rows; more than one only of general registers."""
+
+    ids: tuple[str, ...]
+    state: State
+
+    @property
+    def title(self) -> str:
+        """The clause, or one name for all of these."""
+        return self.ids[0] if len(self.ids) == 1 else f"{REGISTERS}*"
+
+
+def columns(site: SiteResult) -> tuple[Column, ...]:
+    """The clauses that some guard helps to prove, and those that fail, in the order of the report."""
+    guards = site.guards or ()
+    used = {name for guard in guards for name in (*guard.rests, *guard.needed)}
+    known = list(dict.fromkeys(one.id for one in site.clauses))
+    found: dict[tuple[str, State, tuple[Mark, ...]], list[str]] = {}
+    for name in (*known, *sorted(used.difference(known))):
+        state = _state(site, name)
+        if state == "proved" and name not in used:
+            continue
+        marks = tuple(_mark(guard, name) for guard in guards) if state == "proved" else ()
+        family = REGISTERS if name.startswith(REGISTERS) else name
+        found.setdefault((family, state, marks), []).append(name)
+    return tuple(Column(tuple(names), state) for (_, state, _), names in found.items())
+
+
+def _state(site: SiteResult, name: str) -> State:
+    statuses = {one.status for one in site.clauses if one.id == name}
+    if "violated" in statuses:
+        return "violated"
+    return "waived" if "waived" in statuses else "proved"
+
+
+def mark(guard: GuardUse, column: Column) -> Mark:
+    """What a proved column's clauses owe to a guard."""
+    return _mark(guard, column.ids[0])
+
+
+def _mark(guard: GuardUse, name: str) -> Mark:
+    if name in guard.needed:
+        return "needed"
+    return "part" if name in guard.rests else ""
+
+
+def worth(guard: GuardUse) -> str:
+    """What a guard is good for, in a word or two."""
+    if guard.needed:
+        return "needed"
+    return "redundant, another check does its part" if guard.rests else "redundant"
+
+
+def tally(site: SiteResult) -> str:
+    """How many guards there are and how many of them are redundant."""
+    guards = site.guards or ()
+    if not guards:
+        return "No branch on the way to this exit depends on the machine."
+    spare = sum(not guard.needed for guard in guards)
+    one = len(guards) == 1
+    many = "1 check leads" if one else f"{len(guards)} checks lead"
+    rest = f"{spare or 'none'} of them {'is' if spare <= 1 else 'are'} redundant"
+    return f"{many} to this exit; {rest}."
+
+
+def unguarded(site: SiteResult) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(why no guard is named, clauses) for the clauses that are in no column."""
+    shown = {name for column in columns(site) for name in column.ids}
+    groups: dict[str, list[str]] = {"": [], "promise": [], "unknown": []}
+    for name in dict.fromkeys(one.id for one in site.clauses):
+        statuses = {one.status for one in site.clauses if one.id == name}
+        if name in shown or statuses <= {"not-applicable"}:
+            continue
+        rule = clause(name)
+        kind = "unknown" if "unknown" in statuses else "promise" if rule is not None and rule.promise else ""
+        groups[kind].append(name)
+    said = {
+        "": "Proved without any check, by what every path does and by the assumptions",
+        "promise": "Promised by the contract",
+        "unknown": "Not decided, so that no check is known to help",
+    }
+    return tuple((said[kind], folded(names)) for kind, names in groups.items() if names)
+
+
+def folded(names: Collection[str]) -> tuple[str, ...]:
+    """The names, those of several general registers as one."""
+    registers = [name for name in names if name.startswith(REGISTERS)]
+    if len(registers) < 2:
+        return tuple(names)
+    several = f"{REGISTERS}* ({len(registers)})"
+    return tuple(several if name == registers[0] else name for name in names if name not in registers[1:])
