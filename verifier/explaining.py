@@ -37,6 +37,9 @@ def insights(survey: Survey) -> Told:
     exits: list[Exit] = []
     guards: list[Guarded] = []
     for one in survey.exits:
+        if (one.site.location.address, one.site.kind) not in free.paths:
+            exits.append(one)
+            continue
         found = guard_uses(survey, free, one)
         guards += found
         exits.append(replace(one, site=replace(one.site, guards=tuple(guard.use for guard in found))))

@@ -15,7 +15,6 @@ import claripy
 
 from verifier.exploring import Survey, by_site, compared, explorer_of, path_to
 from verifier.lift.explore import Explorer, Leaf
-from verifier.model import Defect
 from verifier.obligations import JUDGED
 from verifier.prove import Path
 from verifier.records import record
@@ -52,7 +51,8 @@ class Switches:
 class Freed:
     """What the second exploration found.
 
-    ``paths`` leads to each exit, by address and kind. ``stray`` are the leaves at which nothing is known: what could
+    ``paths`` leads to each exit, by address and kind, but for those that cannot be followed to the end with
+    more ways open. ``stray`` are the leaves at which nothing is known: what could
     not be followed, and exits that no machine reaches with every guard on.
     """
 
@@ -94,6 +94,4 @@ def freed(survey: Survey) -> Freed | None:
         if (leaf.kind == "problem" or (leaf.kind == "exit" and task.only in (None, leaf.decoded.address)))
         and id(leaf) not in known
     ]
-    if len(paths) < len(exits):
-        raise Defect("an exit is not reached with more ways open")
     return Freed(switches, explorer, paths, tuple(stray))
