@@ -45,7 +45,8 @@ class GuardUse:
     close that way, or not for a reason that can be put in conditions. ``reads``: the inputs that it
     looks at. ``rests``: clauses of whose proofs it is a part (one smallest set of guards; there may be others).
     ``needed``: those clauses that are no longer proved if this guard alone goes either way; it is a single point of
-    failure for them. Empty: without it every clause that is proved stays proved.
+    failure for them. Empty: without it every clause that is proved stays proved, except ``unsure`` ones, of which nobody
+    could tell what their proofs rest on.
     """
 
     location: Location
@@ -54,6 +55,7 @@ class GuardUse:
     reads: tuple[str, ...]
     rests: tuple[str, ...]
     needed: tuple[str, ...]
+    unsure: tuple[str, ...] = ()
 
 
 @record
@@ -81,7 +83,9 @@ class Lost:
 class Slack:
     """How much of what SYSRET could do an exit leaves to IRET.
 
-    "exact": nothing. "slack": ``lost`` says what. "unknown": ``reason`` says why that could not be found out.
+    "exact": nothing, of ordinary frames. "slack": ``lost`` says what. "unknown": ``reason`` says why that could not be
+    found out. ``lost`` has what is lost of frames that are not ordinary with any status. Beside "slack" a reason says why
+    there may be more, beside "exact" that it is for ordinary frames.
     """
 
     status: Literal["exact", "slack", "unknown"]
@@ -108,10 +112,10 @@ class Hint:
     """A test that would repair violated clauses. It was assumed, and the clauses were proved again with it.
 
     ``clauses`` are the violated ones that it repairs. ``demand``: what to test; a machine for which it does not
-    hold has to leave by IRET. ``after``: put it next to this guard (None: before the frame is given up).
-    ``lines``: the test in assembly there, a suggestion. ``complete``: with all hints of this exit together every clause
-    is proved. Without ``after``: ``behind`` is the last instruction that may still change what is tested, if there
-    is one, and the ``lines`` fit in front of ``before``.
+    hold has to leave by IRET. Words of the frame are meant as the exit finds them. ``after``: put it next to this
+    guard (None: before the frame is given up). ``lines``: the test in assembly there, a suggestion. ``complete``: with
+    all hints of this exit together every clause is proved. Without ``after``: ``behind`` is the last instruction that
+    may still change what is tested, if there is one, and the ``lines`` fit in front of ``before``.
     """
 
     clauses: tuple[str, ...]
