@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One question about a frame from an opened input to everything that there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from verifier.exploring import Survey
+from verifier.fastpath import fast_conditions
+from verifier.frameanswer import Answer, FastExit, FrameReport, Given
+from verifier.framequestion import answers
+from verifier.framewords import Told, by_name, resolved, told
+from verifier.opening import Opened
+from verifier.pipeline import surveyed
+
+
+def ask(opened: Opened, values: Mapping[str, int | str]) -> FrameReport:
+    """What becomes of machines with these values; texts are read as those of --set. Raises UserError."""
+    words = [f"{name}={value}" if isinstance(value, str) else f"{name}={value:#x}" for name, value in values.items()]
+    return frame_report(opened, told(words))
+
+
+def frame_report(opened: Opened, values: Sequence[Told]) -> FrameReport:
+    """Everything about the frame that the values describe. Raises UserError."""
+    report, surveys = surveyed(opened)
+    given: dict[str, Given] = {}
+    notes: list[str] = []
+    found: list[Answer] = []
+    exits: list[FastExit] = []
+    for survey in surveys:
+        if values:
+            meant = resolved(values, survey)
+            given |= {one.name: one for one in meant.given}
+            notes += meant.notes
+            found += answers(survey, by_name(meant.given))
+        exits += _exits(survey)
+    reasons = () if surveys else tuple((one.code, one.text) for one in report.reasons)
+    return FrameReport(
+        path=report.input.path,
+        sha256=report.input.sha256,
+        contract=report.contract,
+        configs=report.configs,
+        given=tuple(given.values()),
+        notes=tuple(dict.fromkeys(notes)),
+        answers=tuple(found),
+        exits=tuple(exits),
+        reasons=reasons or (() if surveys else (("no-sysret", "no exit was reached"),)),
+    )
+
+
+def _exits(survey: Survey) -> list[FastExit]:
+    return [
+        FastExit(survey.start.name, one.site.kind, one.site.location, fast_conditions(survey, one))
+        for one in survey.exits
+        if one.site.kind != "iretq"
+    ]

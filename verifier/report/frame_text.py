@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What becomes of a frame, as text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from verifier.frameanswer import Answer, Delivered, FastExit, FrameReport, Passed, Way
+from verifier.insights import FastConditions
+from verifier.model import Config
+from verifier.report.conditions import all_words, input_words, inputs_words, words
+from verifier.report.meaning import address, rflags, selector
+from verifier.report.phrases import on_cpus
+from verifier.report.words import capital, clean, hexa, sentence, source
+
+_WIDTH = 100
+_MEANINGS = {"rip": address, "cs": selector, "rflags": rflags, "ss": selector}
+
+
+def render(report: FrameReport) -> str:
+    """The whole answer, ending in a newline."""
+    lines = [f"{report.path} (contract {report.contract})"]
+    if report.given:
+        told = " ".join(f"{one.name.removeprefix('frame.')}={hexa(one.value)}" for one in report.given)
+        if any(not one.name.startswith("frame.") for one in report.given):
+            told = " ".join(f"{one.name}={hexa(one.value)}" for one in report.given)
+        lines += _folded(f"frame: {told}", "", "       ")
+    for note in report.notes:
+        lines += _folded(f"note: {note}", "", "  ")
+    for code, text in report.reasons:
+        lines += _folded(f"inconclusive: {sentence(text)} [{code}]", "", "  ")
+    several = len({one.entry for one in report.exits} | {one.entry for one in report.answers}) > 1
+    given = frozenset(one.name for one in report.given)
+    for answer in report.answers:
+        lines.append("")
+        lines += _answer(answer, given, several)
+    for exit_ in report.exits:
+        lines.append("")
+        lines += _exit(exit_, report.configs, several)
+    return "\n".join(clean(line) for line in lines) + "\n"
+
+
+def _folded(text: str, first: str, rest: str) -> list[str]:
+    """A paragraph; what has no space in it is not broken."""
+    flat = " ".join(text.split())
+    return textwrap.wrap(
+        flat, _WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _answer(answer: Answer, given: frozenset[str], several: bool) -> Iterator[str]:
+    cpus = on_cpus(answer.configs)
+    start = f"From {answer.entry}, {cpus}" if several else capital(cpus)
+    match answer.status:
+        case "unknown":
+            yield from _folded(f"{start}: inconclusive: {sentence(answer.reason)}.", "", "  ")
+            if answer.remedy:
+                yield from _folded(f"What would settle it: {sentence(answer.remedy)}.", "  ", "  ")
+            return
+        case "impossible":
+            text = f"{start}: the contract admits no machine with these values."
+            yield from _folded(text, "", "  ")
+            return
+        case "depends":
+            on = inputs_words(answer.depends) or "what was not given"
+            yield from _folded(f"{start}: it depends on {on}.", "", "  ")
+        case _:
+            yield from _folded(f"{start}: {_name(answer.ways[0])}.", "", "  ")
+    for way in answer.ways:
+        yield from _way(way, given)
+
+
+def _name(way: Way) -> str:
+    if way.kind == "elsewhere":
+        return f"it does not return to user mode here: {way.name}"
+    return "SYSRET" if way.kind == "sysret" and way.name.startswith("sysret") else way.name.upper().removesuffix("Q")
+
+
+def _way(way: Way, given: frozenset[str]) -> Iterator[str]:
+    what = way.name if way.kind == "elsewhere" else way.name.upper()
+    head = f"{what} at {source(way.location)}"
+    if way.inputs:
+        values = ", ".join(f"{input_words(one.name)} = {hexa(one.value)}" for one in way.inputs)
+        head += f", for example with {values}"
+    if way.note:
+        head += f", {way.note}"
+    yield from _folded(head + ":", "  ", "    ")
+    if way.decided is not None:
+        yield from _decided(way.decided, way.always, given)
+    elif way.kind == "sysret" and way.passed:
+        yield "    it passes"
+        for guard in way.passed:
+            yield from _folded(f"{_where(guard)}: {all_words(guard.demands)}", "      ", "        ")
+    elif way.kind != "sysret":
+        yield "    no check decides that: no fast exit can be reached from the entry"
+    for event in way.events:
+        yield f"    {event.text}" if event.certain else f"    perhaps {event.text}: that rests on what was not given"
+    if way.fields is not None:
+        yield "    user space gets"
+        yield from _fields(way.fields)
+
+
+def _where(guard: Passed) -> str:
+    where = f"{source(guard.location)} `{' '.join(guard.location.text.split())}`"
+    return f"{where} ({guard.variant})" if guard.variant else where
+
+
+def _decided(guard: Passed, always: bool, given: frozenset[str]) -> Iterator[str]:
+    alone = "" if always else ", in this machine; others with these values may be turned away elsewhere"
+    yield from _folded(f"decided at {_where(guard)}{alone}", "    ", "      ")
+    wrong = [words(replace(one, negated=not one.negated)) for one in guard.failed]
+    values = [
+        f"{input_words(name)} is {hexa(value)}" + ("" if name in given else " (not given)")
+        for name, value in guard.values
+    ]
+    yield from _folded("; ".join([*wrong, *values]), "      ", "        ")
+
+
+def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
+    """One line for each field; those that are copies of what was not given share the last ones."""
+    copies = [one for one in fields if one.value is None and one.copy and one.inputs]
+    for one in fields:
+        if one in copies:
+            continue
+        if one.value is not None:
+            meaning = _MEANINGS[one.name](one.value) if one.name in _MEANINGS else ""
+            yield f"      {one.name:<8} {hexa(one.value):<18}  {meaning}".rstrip()
+        else:
+            on = inputs_words(one.inputs) or "what is not known"
+            yield from _folded(f"{one.name:<8} not given: made of {on}", "      ", "               ")
+    for place, text in (("frame.", "from the frame, not given"), ("", "as at the entry, not given")):
+        here = [one for one in copies if one.inputs[0].startswith("frame.") == bool(place)]
+        plain = [one.name for one in here if one.inputs[0] == place + one.name]
+        if plain:
+            yield from _folded(f"{' '.join(plain)}: {text}", "      ", "        ")
+        for one in here:
+            if one.name not in plain:
+                yield f"      {one.name:<8} {input_words(one.inputs[0])}, not given"
+
+
+def _exit(exit_: FastExit, among: Sequence[Config], several: bool) -> Iterator[str]:
+    where = f"{exit_.kind.upper()} at {source(exit_.location)}"
+    name = f"{where}, from {exit_.entry}," if several else where
+    if not exit_.conditions:
+        yield f"{name} is never taken."
+    for found in exit_.conditions:
+        yield from _conditions(name, found, "" if set(found.configs) >= set(among) else f" {on_cpus(found.configs)}")
+
+
+def _conditions(name: str, found: FastConditions, where: str) -> Iterator[str]:
+    if not found.conditions:
+        if found.exact:
+            yield from _folded(f"{name} is always taken{where}.", "", "  ")
+        else:
+            yield from _folded(f"When {name} is taken{where} was not found out.", "", "  ")
+    else:
+        exactly = "exactly when all of this holds" if found.exact else "only when all of this holds, not always then"
+        yield from _folded(f"{name} is taken{where} {exactly}:", "", "  ")
+        for condition in found.conditions:
+            yield from _folded(words(condition), "  ", "    ")
+    if not found.exact and found.others:
+        yield from _folded(f"It rests on {inputs_words(found.others)} as well.", "  ", "    ")
