@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"graph", "records"}),
+    frozenset({"graph", "records", "rewording"}),
     frozenset({"confine", "globs", "parallel", "reads", "recording", "terms", "values"}),
     frozenset({"insights"}),
     frozenset({"model", "outcomes", "solver"}),
@@ -80,7 +80,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"doctor", "parsers", "request", "watch"}),
     frozenset({"completion", "existing", "manual", "merge", "remembered"}),
     frozenset({"library", "session"}),
-    frozenset({"slackcommand"}),
+    frozenset({"diffcommand", "slackcommand"}),
     frozenset({"commands"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

@@ -117,7 +117,7 @@ def checked_out(name: str, directories: Sequence[str] = ()) -> Iterator[Checkout
 
 def _exported(git: Git, revision: str, path: str, directories: tuple[str, ...]) -> Checkout:
     """Write what is needed below git.work/tree."""
-    prefix = git.line("not-a-repository", "rev-parse", "--show-prefix")
+    prefix = git.prefix()
     commit = git.commit(revision)
     top = git.top()
     tree = _tree(git.listing(commit))
@@ -199,7 +199,8 @@ def _blob_of(git: Git, tree: Mapping[str, tuple[str, str]], links: Mapping[str, 
         beside = posixpath.normpath(posixpath.join(prefix, path))
         last = posixpath.basename(path)
         same = [name for name in tree if posixpath.basename(name) == last]
-        near = sorted(same)[:1] or get_close_matches(path, list(tree)[:_LINKS], 1)
+        alike = [name for name in tree if posixpath.splitext(name)[1] == posixpath.splitext(path)[1]]
+        near = sorted(same)[:1] or get_close_matches(path, alike[:_LINKS], 1)
         if beside != path and beside in tree:
             text += f"; did you mean ./{path}?"
         elif near:

@@ -87,6 +87,13 @@ def doctor(words: Sequence[str]) -> int:
     return worst_code((write_out(text), exit_code(found)))
 
 
+def diff(words: Sequence[str]) -> int:
+    """``verify-exit diff``: what a change does to user space."""
+    from verifier.diffcommand import diff as compared
+
+    return compared(words)
+
+
 def completion(words: Sequence[str]) -> int:
     """``verify-exit completion``: a script for a shell."""
     from verifier.completion import SHELLS
@@ -150,6 +157,7 @@ def _report_bytes(name: str, limit: int) -> bytes:
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "check-certificate": check_certificate,
     "completion": completion,
+    "diff": diff,
     "doctor": doctor,
     "explain": explain,
     "init": init,

@@ -112,7 +112,7 @@ def deliver(run: Run, outputs: Outputs, environment: Mapping[str, str]) -> int:
     for output in sorted(outputs.chosen, key=lambda output: output.file is None):
         if output.file is not None:
             style = Style(PIPE_WIDTH, False, outputs.verbose, outputs.quiet)
-            codes.append(_written(outputs, output.file, render(output.format, run, style)))
+            codes.append(written(outputs, output.file, render(output.format, run, style)))
             continue
         color = use_color(outputs.color, sys.stdout, environment)
         style = Style(width(sys.stdout), color, outputs.verbose, outputs.quiet, errors=False)
@@ -126,7 +126,7 @@ def deliver(run: Run, outputs: Outputs, environment: Mapping[str, str]) -> int:
     return worst_code(codes)
 
 
-def _written(outputs: Outputs, file: str, text: str, mode: str = "w") -> int:
+def written(outputs: Outputs, file: str, text: str, mode: str = "w") -> int:
     """0, or 2 if the file could not be written; ``mode`` is "w" or "a"."""
     if os.path.realpath(file) in outputs.kept:
         say(f"error[output-unwritable]: {file}: this run has read it, and does not write over it; choose another name")
@@ -143,7 +143,7 @@ def _written(outputs: Outputs, file: str, text: str, mode: str = "w") -> int:
 def _append_summary(run: Run, outputs: Outputs, file: str) -> int:
     from verifier.report.github import summary
 
-    return _written(outputs, file, summary(run), "a")
+    return written(outputs, file, summary(run), "a")
 
 
 def _replay_script(run: Run, outputs: Outputs, file: str) -> int:
@@ -154,7 +154,7 @@ def _replay_script(run: Run, outputs: Outputs, file: str) -> int:
         text = script(run.reports)
     except ValueError:
         return _nothing_for(outputs, file, "no exit was reached, so that there is nothing to replay")
-    return _written(outputs, file, text)
+    return written(outputs, file, text)
 
 
 def _attestation(run: Run, outputs: Outputs, file: str, environment: Mapping[str, str]) -> int:
@@ -168,7 +168,7 @@ def _attestation(run: Run, outputs: Outputs, file: str, environment: Mapping[str
         return worst_code([error.exit_code, _nothing_for(outputs, file, "see the error above")])
     except ValueError as error:
         return _nothing_for(outputs, file, str(error))
-    return _written(outputs, file, text)
+    return written(outputs, file, text)
 
 
 def _nothing_for(outputs: Outputs, file: str, why: str) -> int:

@@ -18,6 +18,9 @@ from verifier.report import FORMATS
 from verifier.report.verdict import EXIT_CODES
 from verifier.shards import shard
 
+DIFF_FORMATS = ("text", "json", "markdown", "html")
+"""How a comparison can be written."""
+
 LICENCE = "SPDX-License-Identifier: BSD-2-Clause"
 """The line that the files made from the parsers begin with."""
 
@@ -28,7 +31,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="verify-exit",
         usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT..."
-        "\n       verify-exit check-certificate DIR...\n       verify-exit doctor\n       verify-exit completion SHELL"
+        "\n       verify-exit check-certificate DIR...\n       verify-exit diff BASE HEAD\n       verify-exit doctor"
+        "\n       verify-exit completion SHELL"
         "\n       verify-exit man\n       verify-exit merge PART...\n       verify-exit init [DIR]",
         description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
         epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
@@ -122,6 +126,47 @@ def check_certificate_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("directories", nargs="+", metavar="DIR")
     parser.add_argument("-q", "--quiet", action="store_true", help="only what is not accepted")
+    return parser
+
+
+def diff_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit diff``."""
+    parser = Parser(
+        prog="verify-exit diff",
+        description="Say what a change does to user space: which machines leave the kernel in another way or with "
+        "other registers, with the least example each way, and whether HEAD is still safe.",
+        epilog="Exit codes: 0 equivalent, 1 it differs and HEAD is not safe, 5 it differs and HEAD is safe, 3 "
+        "inconclusive. docs/diff.md says what each rests on.",
+        allow_abbrev=False,
+    )
+    what = "a source, an object or an image as for 'verify-exit PATH', or REV:PATH, the same in a git revision"
+    parser.add_argument("base", metavar="BASE", help=f"the version before: {what} (REV:./PATH: from this directory)")
+    parser.add_argument("head", metavar="HEAD", help="the version after, likewise")
+    add_arguments(parser)
+    parser.add_argument(
+        "--base-entry",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="where execution starts in BASE, if that is another place than --entry names",
+    )
+    parser.add_argument(
+        "--allow-include",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let a source include files below DIR as well (always: its own directory and those of -I)",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help=f"how the comparison is written: {', '.join(DIFF_FORMATS)} (the review report of HEAD); repeatable; "
+        "without FILE it replaces text on standard output",
+    )
+    _add_color(output)
     return parser
 
 
@@ -237,6 +282,7 @@ def _add_color(parser: argparse._ActionsContainer) -> None:
 SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "check-certificate": check_certificate_parser,
     "completion": completion_parser,
+    "diff": diff_parser,
     "doctor": doctor_parser,
     "explain": explain_parser,
     "init": init_parser,

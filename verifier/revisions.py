@@ -54,6 +54,13 @@ _SETTINGS = {
 }
 
 
+class _Failed(UserError):
+    """git ended with an error. It becomes the user's as it is, unless the caller knows better."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("revision-tree", message)
+
+
 @record
 class Git:
     """git, run in the user's directory; ``work`` is the temporary one, ``name`` what the user asked for."""
@@ -66,39 +73,39 @@ class Git:
         """The name for messages."""
         return printable(self.name)
 
-    def line(self, code: str, *arguments: str) -> str:
-        """The one line that a command prints. Raises UserError(code)."""
-        return os.fsdecode(self._run(code, arguments, b"", _CHUNK).read_bytes()).removesuffix("\n")
+    def prefix(self) -> str:
+        """The current directory as seen from the top, with a last slash. Raises UserError("not-a-repository")."""
+        try:
+            return self._line("rev-parse", "--show-prefix")
+        except _Failed as error:
+            raise UserError("not-a-repository", error.message) from None
 
     def commit(self, revision: str) -> str:
         """The commit that a revision names. Raises UserError("revision-unknown")."""
         if revision.startswith("-"):
             raise UserError("revision-unknown", f"{self.said}: no revision begins with '-'")
         try:
-            asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-            return self.line("revision-unknown", *asked)
-        except UserError as error:
-            if error.code != "revision-unknown":
-                raise
+            return self._line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except _Failed:
             text = f"{printable(revision)} is no revision here; a clone of limited depth has few of them"
             raise UserError("revision-unknown", f"{self.said}: {text}") from None
 
     def top(self) -> str:
         """The top of the working tree without links; "" in a repository that has none."""
         try:
-            return os.path.realpath(self.line("not-a-repository", "rev-parse", "--show-toplevel"))
-        except UserError:
+            return os.path.realpath(self._line("rev-parse", "--show-toplevel"))
+        except _Failed:
             return ""
 
     def listing(self, commit: str) -> bytes:
         """Every entry of a commit's tree."""
         arguments = ("ls-tree", "-r", "-z", "--full-tree", commit)
-        return self._run("revision-tree", arguments, b"", _LISTING).read_bytes()
+        return self._run(arguments, b"", _LISTING).read_bytes()
 
     def sizes(self, blobs: Iterable[str]) -> dict[str, int]:
         """The size of each object that is a blob and is there."""
         asked = "".join(f"{blob}\n" for blob in dict.fromkeys(blobs)).encode("ascii", "replace")
-        output = self._run("revision-tree", ("cat-file", "--batch-check"), asked, _LISTING).read_bytes()
+        output = self._run(("cat-file", "--batch-check"), asked, _LISTING).read_bytes()
         found = (line.split(" ") for line in output.decode("ascii", "replace").split("\n"))
         return {words[0]: int(words[2]) for words in found if len(words) == 3 and words[1] == "blob"}
 
@@ -148,7 +155,7 @@ class Git:
     def _streams(self, blobs: Sequence[str], limit: int) -> Iterator[tuple[str, int, IO[bytes]]]:
         """(object, size, stream that stands at its first byte) of each; the stream may be left anywhere."""
         asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii", "replace")
-        output = self._run("revision-tree", ("cat-file", "--batch"), asked, limit)
+        output = self._run(("cat-file", "--batch"), asked, limit)
         with output.open("rb") as stream:
             at = 0
             while header := stream.readline(_MESSAGE):
@@ -163,8 +170,12 @@ class Git:
                 stream.seek(at)
         output.unlink()
 
-    def _run(self, code: str, arguments: Sequence[str], given: bytes, limit: int) -> Path:
-        """The file with what git printed. Raises UserError(code) with git's own words if it failed."""
+    def _line(self, *arguments: str) -> str:
+        """The one line that a command prints."""
+        return os.fsdecode(self._run(arguments, b"", _CHUNK).read_bytes()).removesuffix("\n")
+
+    def _run(self, arguments: Sequence[str], given: bytes, limit: int) -> Path:
+        """The file with what git printed. Raises _Failed with git's own words, or another UserError for a bound."""
         program = shutil.which("git")
         if program is None:
             text = "git is not found, needed for REV:path; install it, or name files"
@@ -189,7 +200,7 @@ class Git:
                     Confinement((str(self.work),)),
                 )
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-                raise UserError(code, f"{self.said}: git cannot be asked: {printable(str(error))}") from None
+                raise _Failed(f"{self.said}: git cannot be asked: {printable(str(error))}") from None
             try:
                 status: int | None = process.wait(_SECONDS)
             except subprocess.TimeoutExpired:
@@ -205,4 +216,4 @@ class Git:
             raise UserError("revision-too-large", f"{self.said}: git hit its bound of {bound}")
         lines = messages.read_bytes()[: 4 * _MESSAGE].decode("utf-8", "surrogateescape").split("\n")
         words = " ".join(printable(" ".join(line.split())) for line in lines if line.strip())[:_MESSAGE]
-        raise UserError(code, f"{self.said}: git says: {words or f'nothing, with status {status}'}")
+        raise _Failed(f"{self.said}: git says: {words or f'nothing, with status {status}'}")

@@ -215,12 +215,16 @@ def _verify(work: Work, title: str, quiet: bool) -> FileReport:
         return _failed(work, ("internal-error", f"{type(error).__name__}: {error}", INTERNAL))
 
 
-def _pipeline() -> _Verify:
+def quiet_engine() -> None:
+    """Keep the libraries' log lines away: their warnings are about their own heuristics, which are not used here."""
     import logging
 
     for name in _ENGINE_LOGGERS:
-        # Their warnings are about their own heuristics, which are not used here.
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _pipeline() -> _Verify:
+    quiet_engine()
     from verifier.remembered import verify
 
     return verify

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from verifier.model import FileReport, Verdict
 
-PROVED, VIOLATED, USAGE, INCONCLUSIVE, INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+PROVED, VIOLATED, USAGE, INCONCLUSIVE, INPUT, DIFFERS, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 5, 70, 130
 
 EXIT_CODES: tuple[tuple[int, str, str], ...] = (
     (PROVED, "proved", "Every clause holds at every SYSRET for all states that meet the assumptions."),
@@ -15,6 +15,7 @@ EXIT_CODES: tuple[tuple[int, str, str], ...] = (
     (USAGE, "usage error", "The command line, the configuration or a contract is wrong."),
     (INCONCLUSIVE, "inconclusive", "Neither: something is unsupported, timed out, vacuous or never reached."),
     (INPUT, "input error", "A file cannot be found, assembled or parsed."),
+    (DIFFERS, "differs safely", "Of diff alone: the two versions differ; HEAD is proved, and right wherever they do."),
     (INTERNAL, "internal error", "A defect of this tool; the file was not judged."),
     (INTERRUPTED, "interrupted", "The run was stopped before it ended."),
 )
@@ -22,12 +23,12 @@ EXIT_CODES: tuple[tuple[int, str, str], ...] = (
 
 # 2 is between 70 and 4: a contract named in one file's header may be wrong
 # while other files are fine, and that is no statement about any code.
-_WORST_FIRST = (INTERRUPTED, VIOLATED, INTERNAL, USAGE, INPUT, INCONCLUSIVE, PROVED)
+_WORST_FIRST = (INTERRUPTED, VIOLATED, INTERNAL, USAGE, INPUT, INCONCLUSIVE, DIFFERS, PROVED)
 _VERDICTS_WORST_FIRST: tuple[Verdict, ...] = ("violated", "error", "inconclusive", "proved")
 
 
 def worst_code(codes: Iterable[int]) -> int:
-    """The exit code of a run: 130, else 1 beats 70 beats 2 beats 4 beats 3 beats 0; 3 for no result.
+    """The exit code of a run: 130, else 1 beats 70 beats 2 beats 4 beats 3 beats 5 beats 0; 3 for no result.
 
     A code that is not in the table counts as 70.
     """
