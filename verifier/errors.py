@@ -70,6 +70,23 @@ ERRORS: tuple[ErrorCode, ...] = (
         "No exit was reached or violated in it; its reasons say why.",
         (4,),
     ),
+    # A frame that is asked about.
+    ErrorCode(
+        "frame-value",
+        "a value of --set cannot be used",
+        "Write NAME=VALUE: a number that fits, or names of RFLAGS bits; each name with one value.",
+    ),
+    ErrorCode(
+        "frame-name",
+        "the entry has no input of that name",
+        "Use a slot of the contract's frame, NAME@entry for a register, or a name as reports show it.",
+    ),
+    ErrorCode(
+        "dump-invalid",
+        "the dump has no set of user-mode registers, or several, or cannot be read",
+        "Give the lines of the one set that is meant, as an oops, GDB or QEMU's monitor prints them.",
+        (4,),
+    ),
     # The configuration.
     ErrorCode("config-not-found", "--config names no file", "Check its path; --no-config does without one."),
     ErrorCode("config-unreadable", "the configuration or a directory of it cannot be read", "Check the permissions."),

@@ -32,7 +32,7 @@ _FILES: Mapping[str, tuple[str, ...]] = {
 SOLVERS = ("bitwuzla", "cvc5")
 """What --cross-check takes."""
 
-_FREE = frozenset({"I/N", "PLACE", "NAME[=VALUE]", "SECONDS", "N"})
+_FREE = frozenset({"I/N", "PLACE", "NAME[=VALUE]", "NAME=VALUE", "SECONDS", "N"})
 _LONGEST_HELP = 60
 
 
