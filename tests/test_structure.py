@@ -21,7 +21,7 @@ PACKAGE = ROOT / "verifier"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph", "records", "rewording"}),
     frozenset({"confine", "globs", "parallel", "reads", "recording", "terms", "values"}),
-    frozenset({"insights"}),
+    frozenset({"insights", "suggestion"}),
     frozenset({"model", "outcomes", "solver"}),
     frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "stops", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),

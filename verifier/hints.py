@@ -16,10 +16,11 @@ from verifier.insights import FULL, Condition, Hint
 from verifier.lift.regions import Layout
 from verifier.model import Config
 from verifier.outcomes import RF, TF
-from verifier.placing import Ground, Word
+from verifier.placing import Ground
 from verifier.prove import Path, config_condition, exactness, unproved
 from verifier.records import record
 from verifier.solver import Solver
+from verifier.suggestion import Word
 from verifier.terms import Term, Truth, as_term, eq, land, lor
 
 Form = Literal["same", "clear", "below", "cs", "ss"]
@@ -102,10 +103,20 @@ def hints(survey: Survey, exit_: Exit) -> tuple[Hint, ...]:
                 found.append(_Found(one, repaired))
     if not found:
         return ()
-    found.sort(key=lambda known: TESTS.index(known.one.test))
+    found = sorted(_fewest(found), key=lambda known: TESTS.index(known.one.test))
     complete = _complete(exit_, [known.one for known in found], clauses, solver)
     ground = Ground(survey, exit_)
     return tuple(_hint(ground, known, violated, complete) for known in found)
+
+
+def _fewest(found: Sequence[_Found]) -> list[_Found]:
+    """Those that are left when each is dropped whose clauses the others repair."""
+    kept = list(found)
+    for known in found:
+        others = {name for other in kept if other is not known for name in other.repaired}
+        if known.repaired <= others:
+            kept.remove(known)
+    return kept
 
 
 def _hint(ground: Ground, known: _Found, violated: Mapping[str, tuple[Config, ...]], complete: bool) -> Hint:
@@ -172,7 +183,10 @@ def _made(exit_: Exit, test: Test) -> _Try | None:
 
 
 def _word(exit_: Exit, name: str) -> Word | None:
-    """A word of the frame as the exit sees it, on each path; None where it has no name."""
+    """A word of the frame as the exit sees it, on each path; None where it has no name.
+
+    Where a call may have written it, it has the name of what the call left.
+    """
     terms: list[Term] = []
     for path in exit_.paths:
         frame, gprs = path.reference.frame, path.reference.gprs
@@ -181,12 +195,11 @@ def _word(exit_: Exit, name: str) -> Word | None:
             return None
         terms.append(term)
     setting = exit_.setting
-    if not setting.auto and any(slot.name == name for slot in setting.contract.slots):
-        return Word(name, f"frame.{name}", tuple(terms))
+    known = not setting.auto and any(slot.name == name for slot in setting.contract.slots)
     symbol = _layout(exit_.paths[0]).symbols.of(terms[0])
     if symbol is None or any(term is not terms[0] for term in terms):
-        return None
-    return Word("", symbol.name, tuple(terms))
+        return Word(name, f"frame.{name}", tuple(terms)) if known else None
+    return Word(name if known else "", symbol.name, tuple(terms))
 
 
 def _layout(path: Path) -> Layout:

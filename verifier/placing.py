@@ -20,12 +20,9 @@ from verifier.lift.explore import Explorer
 from verifier.lift.regions import linear
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, GPRS, Image, Location, address_of
-from verifier.records import record
+from verifier.suggestion import TO_IRET, Spot, Word
 from verifier.terms import Term, add, as_term
 from verifier.trace import Followed
-
-TO_IRET = "1f  # to the IRET exit"
-"""The operand of a branch whose target has no name."""
 
 _BASES = ("rsp", *(name for name in GPRS if name != "rsp"))
 _LABEL = re.compile(r"[A-Za-z_.$][A-Za-z0-9_.$]*")
@@ -34,68 +31,9 @@ _WRITERS = frozenset(
     {"cmp", "test", "add", "sub", "and", "or", "xor", "neg", "cmpxchg", "xadd", "mul", "imul", "popfq"}
 )
 _GIVES_UP = frozenset({"gs_base", "kernel_gs_base", "cr3"})
+_CALLED, _RESUMED = " returns with anything", "its handler goes on behind it"
+_ANYTHING = frozenset({"*"})
 _REACH = 1 << 31
-
-
-@record
-class Word:
-    """A 64-bit word of the frame: its slot ("" without a contract's frame), its name as an input, and its content.
-
-    ``terms`` has the content as the exit finds it, on each path.
-    """
-
-    slot: str
-    name: str
-    terms: tuple[Term, ...]
-
-
-@record
-class Spot:
-    """A place for a test: behind the guard ``after``, or in front of ``before``.
-
-    ``behind`` is the last instruction that may change the words before that, if there is no such guard. ``places`` has
-    each word's register and displacement by its name, ``held`` a register that holds it; ``target`` is the operand
-    of a branch to the IRET exit. Without ``places`` only the condition can be said.
-    """
-
-    after: Location | None = None
-    before: Location | None = None
-    behind: Location | None = None
-    places: tuple[tuple[str, str, int], ...] = ()
-    held: tuple[tuple[str, str], ...] = ()
-    target: str = TO_IRET
-
-    def _at(self, word: Word, offset: int = 0) -> str | None:
-        """The memory operand of a word, or of what lies ``offset`` bytes behind its start."""
-        for name, register, displacement in self.places:
-            if name == word.name:
-                where = displacement + offset
-                return f"{where or ''}(%{register})"
-        return None
-
-    def tested(self, word: Word, bits: int) -> tuple[str, ...]:
-        """IRET where one of these of the word's low 31 bits is set."""
-        at = self._at(word)
-        return () if at is None else (f"testl $0x{bits:x}, {at}", f"jnz {self.target}")
-
-    def bounded(self, word: Word, sign: int) -> tuple[str, ...]:
-        """IRET where the word is not below 2**sign, for 32 <= sign < 64; it needs no register."""
-        at = self._at(word, 4)
-        return () if at is None else (f"testl $0x{(1 << 32) - (1 << sign - 32):x}, {at}", f"jnz {self.target}")
-
-    def equal(self, word: Word, value: int) -> tuple[str, ...]:
-        """IRET where the word is not a constant of 31 bits."""
-        at = self._at(word)
-        return () if at is None else (f"cmpq $0x{value:x}, {at}", f"jne {self.target}")
-
-    def compared(self, words: Sequence[Word]) -> tuple[str, ...]:
-        """IRET where two words differ; nothing unless a register holds one of them."""
-        held = dict(self.held)
-        for one, other in (words, (*reversed(words),)):
-            at = self._at(one)
-            if at is not None and other.name in held:
-                return f"cmpq {at}, %{held[other.name]}", f"jne {self.target}"
-        return ()
 
 
 class Ground:
@@ -108,7 +46,10 @@ class Ground:
         self._guards: list[tuple[Location, list[State], str]] | None = None
 
     def spot(self, words: Sequence[Word]) -> Spot:
-        """The last place on the way to the exit where a test of these words fits."""
+        """The last place on the way to the exit where a test of these words fits.
+
+        Two words are compared, so one of them has to be in a register there.
+        """
         if self._guards is None:
             self._guards = self._usable()
         addresses = [self._address(word) for word in words]
@@ -118,7 +59,9 @@ class Ground:
             bases = _bases(words, addresses, [state.gprs for state in states])
             if len(bases) == len(words):
                 held = _held(words, [state.gprs for state in states], [word.terms[0] for word in words])
-                return Spot(after=where, places=bases, held=held, target=target)
+                found = Spot(after=where, places=bases, held=held, target=target)
+                other = self._in_front(words, addresses) if len(words) > 1 and not held else found
+                return other if other.held else found
         return self._in_front(words, addresses)
 
     def _address(self, word: Word) -> Term | None:
@@ -239,16 +182,10 @@ class Ground:
 
     def _writes(self, followed: Followed) -> Iterable[frozenset[str]]:
         """For each step of a path the names of the words that it may change; a call changes any."""
-        helpers = self._explorer.helpers
-        slots = frozenset(slot.name for slot in self._exit.setting.contract.slots)
         for one in followed.done:
             names = frozenset(name for name, _, _ in one.changes)
-            callee, _, rest = one.note.partition(" returns with anything")
-            anything = one.note.endswith("returns with anything") and not rest and callee not in helpers
-            yield names | (_ANYTHING if anything or "handler goes on" in one.note else frozenset()) | (names & slots)
-
-
-_ANYTHING = frozenset({"*"})
+            called = one.note.endswith(_CALLED) and one.note.removesuffix(_CALLED) not in self._explorer.helpers
+            yield names | _ANYTHING if called or one.note == _RESUMED else names
 
 
 def _reads_flags(explorer: Explorer, places: Iterable[int]) -> bool:
@@ -291,7 +228,7 @@ def _reloads(explorer: Explorer, state: State) -> bool:
 
 
 def _names(words: Sequence[Word]) -> frozenset[str]:
-    return frozenset(word.name for word in words) | _ANYTHING
+    return frozenset(f"frame.{word.slot}" if word.slot else word.name for word in words) | _ANYTHING
 
 
 def _bases(

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Suggested tests in plain words: what to test, where, the instructions, and how it is known that it repairs.
+
+Plain lines, to be escaped by whoever prints them: names and instructions come from the file under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verifier.insights import Hint
+from verifier.model import Config, Location
+from verifier.report.conditions import all_words
+from verifier.report.phrases import listed, on_cpus
+from verifier.report.words import capital, source
+
+INDENT = "    "
+"""What instructions begin with."""
+
+
+def lines(hint: Hint, kind: str = "sysretq", among: Sequence[Config] = ()) -> tuple[str, ...]:
+    """The lines of one suggestion; those of the instructions begin with INDENT.
+
+    ``kind`` is the exit's mnemonic, ``among`` are the configurations of the run (none: say which it is about).
+    """
+    return (
+        f"{clauses(hint)}: take {kind.upper()} only if {all_words(hint.demand)}; else leave by IRET.",
+        f"{capital(place(hint))}{':' if hint.lines else '.'}",
+        *(INDENT + line for line in hint.lines),
+        f"{proof(hint, among)}.",
+    )
+
+
+def clauses(hint: Hint) -> str:
+    """The clauses that the test repairs, all of them."""
+    return listed(hint.clauses, len(hint.clauses))
+
+
+def place(hint: Hint) -> str:
+    """Where the test belongs."""
+    if hint.after is not None:
+        return f"behind the check at {_named(hint.after)}"
+    changed = "" if hint.behind is None else f"behind {_named(hint.behind)}, which may still change the frame, and "
+    if hint.before is not None:
+        return f"{changed}in front of {_named(hint.before)}"
+    return f"{changed}in front of where the frame is given up"
+
+
+def proof(hint: Hint, among: Sequence[Config] = ()) -> str:
+    """How it is known that the test repairs."""
+    plural = len(hint.clauses) > 1
+    where = "" if among and set(hint.configs) >= set(among) else f", {on_cpus(hint.configs)}"
+    return f"With this assumed {clauses(hint)} {'are' if plural else 'is'} proved{where}"
+
+
+def closing(hints: Sequence[Hint]) -> str:
+    """What all suggestions of one exit come to together; "" if there is none."""
+    if not hints:
+        return ""
+    together = "With this test" if len(hints) == 1 else "With all of these tests"
+    if hints[0].complete:
+        return f"{together} every clause of this exit is proved."
+    return f"{together} other clauses of this exit still are not proved."
+
+
+def _named(location: Location) -> str:
+    """A place and its instruction, white space collapsed."""
+    return f"{source(location)} ({' '.join(location.text.split())})"
