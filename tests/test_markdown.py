@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from golden import check
 from hostile_names import NAMES, obeyed, renamed
+from insight_samples import exact, known
 from markdown_it import MarkdownIt
 from report_samples import LOAD, SYSRET, failed, inconclusive, proved, violated
 from test_narrative import waived
@@ -73,7 +74,7 @@ def with_map(report: FileReport) -> FileReport:
     )
 
 
-EVERY = (with_map(violated()), inconclusive(), with_map(proved()), failed(), waived(violated()))
+EVERY = (with_map(violated()), known(), inconclusive(), with_map(proved()), failed(), waived(violated()))
 GATE = Gate(
     "new-only",
     1,
@@ -152,6 +153,8 @@ def page(*reports: FileReport) -> Page:
         ("waived", Run((waived(violated()),), USES)),
         ("several", Run((violated(), proved(), failed()), USES, GATE)),
         ("none", Run(())),
+        ("known", Run((known(),))),
+        ("exact", Run((exact(),))),
     ],
 )
 def test_golden(name: str, run: Run) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from verifier.model import FileReport, Run, SiteResult
-from verifier.report import Style, narrative
+from verifier.report import Style, mdknown, narrative
 from verifier.report.disagreement import disagreement
 from verifier.report.evidence import lines as evidence_lines
 from verifier.report.grouping import decisive, merged_reasons
@@ -64,6 +64,7 @@ def _report(report: FileReport) -> Iterator[str]:
     yield f"**{text(narrative.verdict_sentence(report))}**"
     yield ""
     yield from table(("scope", ""), ((text(label), _value(label, value)) for label, value in narrative.scope(report)))
+    yield from mdknown.change(report)
     yield from _reasons(report)
     for site in report.sites:
         yield f"### {text(exit_name(site))}: {site.verdict}"
@@ -119,6 +120,8 @@ def _site(report: FileReport, site: SiteResult) -> Iterator[str]:
         yield f"Reached from {code(site.entry)}."
         yield ""
     yield from clause_table(report, site)
+    yield from mdknown.hints(site)
+    yield from mdknown.matrix(site)
     if site.switches:
         yield f"The paths depend on {codes(sorted(site.switches))}."
         yield ""
@@ -129,6 +132,8 @@ def _site(report: FileReport, site: SiteResult) -> Iterator[str]:
         yield f"A machine that reaches the exit, run on the emulator: {chosen}; any value for what is not named."
         yield ""
     yield from counterexamples(report, site)
+    yield from mdknown.taken(site)
+    yield from mdknown.left(report, site)
 
 
 def _listing(report: FileReport) -> Iterator[str]:

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a proof knows beyond its verdict, in Markdown: checks, suggested tests, conditions, slack, a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from verifier.insights import Condition, Divergence, GuardUse, Hint, Interval, Lost
+from verifier.model import FRAME_WORDS, Config, FileReport, Input, OutcomeView, SiteResult
+from verifier.report import checks, saying
+from verifier.report.conditions import inputs_words, words
+from verifier.report.machine import fate
+from verifier.report.mdtext import block, code, codes, table, text
+from verifier.report.meaning import meaning, switch
+from verifier.report.words import hexa, sentence, source
+
+_CELLS: dict[checks.Mark, str] = {"needed": "**needed**", "part": "replaceable", "": ""}
+_RANGES = 12
+
+
+def matrix(site: SiteResult) -> Iterator[str]:
+    """Which check proves what at an exit; nothing if that was not asked for."""
+    if site.guards is None:
+        return
+    found = checks.columns(site)
+    yield from ("#### Which check proves what", "", text(checks.tally(site)), "")
+    heads = [_head(one) for one in found]
+    rows = (
+        (_place(guard), _lets(guard), *(_cell(guard, one) for one in found), text(checks.worth(guard)))
+        for guard in site.guards
+    )
+    yield from table(("check", "lets pass", *heads, "in all"), rows)
+    for one in found:
+        if one.state != "proved":
+            hinted = any(set(hint.clauses) & set(one.ids) for hint in site.hints)
+            also = ", and the suggested test for what would" if hinted else ""
+            yield f"- {codes(one.ids)}: **{one.state}**, {checks.VIOLATED}. See the counterexample{also}."
+    if site.guards:
+        yield from (f"- {text(said)}." for _, _, said in checks.LEGEND)
+        yield f"- {text(checks.REDUNDANT)}."
+    yield from (f"- {text(why)}: {codes(names)}." for why, names in checks.unguarded(site))
+    yield ""
+
+
+def _head(column: checks.Column) -> str:
+    many = f" ({len(column.ids)})" if len(column.ids) > 1 else ""
+    return f"{code(column.title)}{many}" + (f" ({column.state})" if column.state != "proved" else "")
+
+
+def _cell(guard: GuardUse, column: checks.Column) -> str:
+    return _CELLS[checks.mark(guard, column)] if column.state == "proved" else "no check"
+
+
+def _place(guard: GuardUse) -> str:
+    variant = f" with {text(guard.variant)}" if guard.variant else ""
+    return f"{code(source(guard.location))} {code(' '.join(guard.location.text.split()))}{variant}"
+
+
+def _lets(guard: GuardUse) -> str:
+    if guard.demands:
+        return text("; ".join(words(one) for one in guard.demands))
+    looks = f" (it looks at {inputs_words(guard.reads)})" if guard.reads else ""
+    return text(f"does not close the way by itself{looks}")
+
+
+def hints(site: SiteResult) -> Iterator[str]:
+    """The suggested tests of an exit."""
+    for hint in site.hints:
+        yield from _hint(hint)
+
+
+def _hint(hint: Hint) -> Iterator[str]:
+    yield from (f"#### Suggested test for {codes(hint.clauses)}", "", text(saying.hint_lead(hint)), "")
+    yield from _conditions(hint.demand)
+    yield from (text(saying.hint_place(hint)), "")
+    yield from block(hint.lines)
+    yield from (f"{text(saying.hint_proof(hint))} A suggestion, not an edit.", "")
+
+
+def taken(site: SiteResult) -> Iterator[str]:
+    """When an exit is taken."""
+    if site.fast:
+        yield from ("#### Which frames take the fast exit", "")
+    for fast in site.fast:
+        yield from (f"**{text(saying.fast_lead(site, fast))}**", "")
+        yield from _conditions(fast.conditions)
+        rest = saying.fast_rest(fast)
+        yield from (text(rest), "") if rest else ()
+
+
+def left(report: FileReport, site: SiteResult) -> Iterator[str]:
+    """What an exit leaves to IRET."""
+    if site.slack is None:
+        return
+    yield from ("#### What the fast exit leaves to IRET", "", f"**{text(saying.slack_lead(site, site.slack))}**", "")
+    for one in site.slack.lost:
+        yield from _lost(one, report.configs)
+
+
+def _lost(one: Lost, among: tuple[Config, ...]) -> Iterator[str]:
+    yield from (f"{text(saying.lost_lead(one))}. {text(saying.lost_scope(one, among))}", "")
+    yield from _conditions(one.conditions)
+    yield from _ranges(one.ranges, one.ranges_exact)
+    yield from _inputs(one.example)
+
+
+def change(report: FileReport) -> Iterator[str]:
+    """What a change does to user space; nothing if the report has no comparison."""
+    found = report.comparison
+    if found is None:
+        return
+    yield from ("### What this change does to user space", "", f"**{text(saying.change_lead(found))}**", "")
+    yield from (f"- {text(sentence(one))}." for one in found.reasons)
+    if found.reasons:
+        yield ""
+    sides = (("BASE", found.base), ("HEAD", found.head))
+    rows = (
+        (name, f"**{side.verdict}**", codes(side.violated), code(side.path), code(side.entry), code(side.sha256))
+        for name, side in sides
+    )
+    yield from table(("version", "verdict", "violated", "path", "entry", "SHA-256"), rows)
+    for one in found.divergences:
+        yield from _divergence(one, report.configs)
+    assumed = ((code(name), text(f"{sentence(said)}.")) for name, said in found.assumptions)
+    yield from table(("only the comparison assumes", ""), assumed)
+
+
+def _divergence(one: Divergence, among: tuple[Config, ...]) -> Iterator[str]:
+    yield from (f"#### {text(saying.kind_of(one))}", "", f"**{text(saying.weight(one))}**", "")
+    yield from (text(saying.machines(one, among)), "")
+    yield from _conditions(one.conditions)
+    yield from _ranges(one.ranges, one.ranges_exact)
+    yield from _inputs(one.example)
+    base, head = _fields(one.base), _fields(one.head)
+    names = [name for name in dict.fromkeys((*base, *head)) if name in one.differs or name in FRAME_WORDS]
+    ends = _end(one.base, one.base_end), _end(one.head, one.head_end)
+    rows: list[tuple[str, ...]] = [("outcome", _differs(ends[0] != ends[1]), text(ends[0]), text(ends[1]))]
+    for name in names:
+        cells = (code(_shown(fields.get(name))) for fields in (base, head))
+        rows.append((text(name), _differs(name in one.differs), *cells))
+    yield from table(("what becomes of it", "", _title("BASE", one.base), _title("HEAD", one.head)), rows)
+
+
+def _differs(so: bool) -> str:
+    return "**differs**" if so else ""
+
+
+def _title(name: str, outcome: OutcomeView | None) -> str:
+    return name if outcome is None else f"{name}: {code(outcome.instruction)}"
+
+
+def _end(outcome: OutcomeView | None, end: str) -> str:
+    return fate(outcome) if outcome is not None else end or "does not leave to user space"
+
+
+def _fields(outcome: OutcomeView | None) -> dict[str, int | None]:
+    return {} if outcome is None else {field.name: field.value for field in outcome.fields}
+
+
+def _shown(value: int | None) -> str:
+    return "-" if value is None else hexa(value)
+
+
+def _conditions(found: Iterable[Condition]) -> Iterator[str]:
+    said = [f"- {text(words(one))}" for one in found]
+    yield from (*said, "") if said else ()
+
+
+def _ranges(found: Sequence[Interval], exact: bool) -> Iterator[str]:
+    if not found:
+        return
+    yield from (f"{text(saying.ranges_lead(exact))}:", "")
+    yield from (f"- {text(saying.span(one))}" for one in found[:_RANGES])
+    if len(found) > _RANGES:
+        yield f"- {len(found) - _RANGES} more ranges"
+    yield ""
+
+
+def _inputs(found: Sequence[Input]) -> Iterator[str]:
+    rows = (
+        (code(one.name), switch(one.value) if one.kind == "feature" else code(hexa(one.value)),
+         text("" if one.kind == "feature" else meaning(one.name, one.value)))
+        for one in found
+    )  # fmt: skip
+    yield from table(("example: input", "value", "which is"), rows)
