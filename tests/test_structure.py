@@ -22,8 +22,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph", "records", "rewording"}),
     frozenset({"confine", "globs", "parallel", "reads", "recording", "terms", "values"}),
     frozenset({"insights", "suggestion"}),
-    frozenset({"model", "outcomes", "solver"}),
-    frozenset({"clauses", "codec", "debuginfo", "errors", "reasons", "stops", "toml_table"}),
+    frozenset({"frameanswer", "model", "outcomes", "solver"}),
+    frozenset({"clauses", "codec", "debuginfo", "errors", "framedump", "reasons", "stops", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "revisions", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),
@@ -69,14 +69,14 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"certificate"}),
     frozenset({"evidence", "inputs"}),
     frozenset({"exploring"}),
-    frozenset({"freed"}),
-    frozenset({"guards", "placing"}),
+    frozenset({"fastpath", "framestate", "frameturns", "framewords", "freed"}),
+    frozenset({"framequestion", "guards", "placing"}),
     frozenset({"hints"}),
     frozenset({"explaining"}),
     frozenset({"judge"}),
     frozenset({"pipeline"}),
-    frozenset({"console"}),
-    frozenset({"cache", "conclude", "initialise", "outputs"}),
+    frozenset({"console", "frameask"}),
+    frozenset({"cache", "conclude", "explainframe", "initialise", "outputs"}),
     frozenset({"doctor", "parsers", "request", "watch"}),
     frozenset({"completion", "existing", "manual", "merge", "remembered"}),
     frozenset({"library", "session"}),
@@ -265,7 +265,7 @@ def test_process_starters_are_recognised(name: str) -> None:
 def test_compares_and_shows_data_only(blind: str) -> None:
     """The clauses never see the CPU model; renderers see plain data and clauses' texts, no contract and no engine."""
     seen = {"model", "outcomes", "reasons", "recording", "records", "terms"}
-    seen |= {"clauses", "codec", "graph", "insights", "values"} if blind == "report" else set()
+    seen |= {"clauses", "codec", "frameanswer", "graph", "insights", "values"} if blind == "report" else set()
     wrong = [
         f"{where(path)} imports verifier.{other}"
         for path in modules()

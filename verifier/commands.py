@@ -43,6 +43,15 @@ def explain(words: Sequence[str]) -> int:
     return write_out(explained(parsed.ids, _clause_table(), max(columns, 40), topics()))
 
 
+def explain_frame(words: Sequence[str]) -> int:
+    """``verify-exit explain-frame``: which exit a saved frame takes."""
+    from verifier.explainframe import explain_frame as answered, explain_frame_parser
+
+    parsed = explain_frame_parser().parse_args(words)
+    must_exist(parsed.path)
+    return answered(parsed)
+
+
 def replay(words: Sequence[str]) -> int:
     """``verify-exit replay``: the runs of a report once more."""
     from verifier.replays import REPORT_BYTES, cases, run, shown
@@ -160,6 +169,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "diff": diff,
     "doctor": doctor,
     "explain": explain,
+    "explain-frame": explain_frame,
     "init": init,
     "man": man,
     "merge": merge,

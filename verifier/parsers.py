@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from verifier import __version__
 from verifier.console import Parser
+from verifier.explainframe import explain_frame_parser
 from verifier.initialise import init_parser
 from verifier.options import add_arguments, add_evidence_arguments, positive
 from verifier.report import FORMATS
@@ -33,7 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
         usage="verify-exit [options] PATH...\n       verify-exit explain [ID...]\n       verify-exit replay REPORT..."
         "\n       verify-exit check-certificate DIR...\n       verify-exit diff BASE HEAD\n       verify-exit doctor"
         "\n       verify-exit completion SHELL"
-        "\n       verify-exit man\n       verify-exit merge PART...\n       verify-exit init [DIR]",
+        "\n       verify-exit man\n       verify-exit merge PART...\n       verify-exit init [DIR]"
+        "\n       verify-exit explain-frame PATH [--set NAME=VALUE...] [--dump FILE]",
         description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
         epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
@@ -285,6 +287,7 @@ SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "diff": diff_parser,
     "doctor": doctor_parser,
     "explain": explain_parser,
+    "explain-frame": explain_frame_parser,
     "init": init_parser,
     "man": man_parser,
     "merge": merge_parser,
