@@ -65,7 +65,7 @@ def confirm(image: Image, entry: Entry, trace: Trace, model: Model, facts: ExitF
     if problems:
         refused = "replay-refused" if not result.reached and _refused(result) else ""
         note = f"the emulator disagrees: {'; '.join(problems[:4])}" if result.reached else problems[0]
-        if not refused and _in_conflict(entry.state.shared.layout.symbols, model):
+        if not refused and in_conflict(entry.state.shared.layout.symbols, model):
             refused = "approximation"
             note = "two pointers are equal in this machine, and what they point to was taken for different memory"
         return Confirmation(False, refused, note, None, problems, lifted, emulated)
@@ -155,7 +155,7 @@ def _memory(read: set[str], symbols: Iterable[Symbol], model: Model) -> tuple[Me
     return tuple(words)
 
 
-def _in_conflict(symbols: Iterable[Symbol], model: Model) -> bool:
+def in_conflict(symbols: Iterable[Symbol], model: Model) -> bool:
     """Whether one byte of memory would have to hold two values: at the entry, or behind one call."""
     content: dict[tuple[str, int], int] = {}
     for symbol in symbols:

@@ -66,6 +66,12 @@ class Symbols:
         """The symbol of that name."""
         return self._by_name.get(name)
 
+    def add(self, symbol: Symbol) -> None:
+        """Take over a symbol that was made elsewhere; its name must be free."""
+        if symbol.name in self._by_name:
+            raise Defect(f"there are two symbols {symbol.name}")
+        self._by_key[symbol.name, symbol.width] = self._by_name[symbol.name] = symbol
+
     def forget_approximations(self) -> None:
         """Drop the approximated symbols: the exploration that made them is repeated with better knowledge."""
         self._by_key = {key: symbol for key, symbol in self._by_key.items() if symbol.otherwise is None}
