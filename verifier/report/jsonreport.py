@@ -24,8 +24,6 @@ from verifier.model import (
     FileReport,
     Gate,
     Input,
-    Location,
-    OutcomeView,
     Reason,
     Run,
     Search,
@@ -37,6 +35,7 @@ from verifier.recording import to_json
 from verifier.report import Style
 from verifier.report.fingerprint import of_clause, of_error, of_reason
 from verifier.report.grouping import code_digest, code_ranges
+from verifier.report.insights_json import of_comparison, of_location, of_outcome, of_site
 from verifier.report.verdict import worst_verdict
 from verifier.report.words import hexa, in_order
 
@@ -70,6 +69,7 @@ def document(run: Run) -> Json:
                 "reference": report.reference,
                 "check_iret": report.check_iret,
                 "command": report.command or None,
+                "comparison": None if report.comparison is None else of_comparison(report.comparison),
             }
             for report in reports
         ],
@@ -118,7 +118,7 @@ def _reasons(report: FileReport) -> list[Json]:
 
 
 def _reason(reason: Reason, report: FileReport) -> Json:
-    location = None if reason.location is None else _location(reason.location)
+    location = None if reason.location is None else of_location(reason.location)
     return {
         "code": reason.code,
         "text": reason.text,
@@ -156,19 +156,8 @@ def _gate(gate: Gate) -> Json:
     }
 
 
-def _location(location: Location) -> Json:
-    return {
-        "address": hexa(location.address),
-        "symbol": location.symbol,
-        "offset": hexa(location.offset),
-        "file": location.file,
-        "line": location.line,
-        "text": location.text,
-    }
-
-
 def _site(site: SiteResult, report: FileReport) -> Json:
-    return _location(site.location) | {
+    return of_location(site.location) | {
         "kind": site.kind,
         "input": report.input.path,
         "entry": site.entry,
@@ -179,6 +168,7 @@ def _site(site: SiteResult, report: FileReport) -> Json:
         "code_sha256": code_digest(site) or None,
         "features": sorted(site.switches),
         "replay": to_json(site.recording),
+        **of_site(site),
     }
 
 
@@ -189,7 +179,7 @@ def _cross_check(one: CrossCheck, path: str) -> Json:
 def _search(one: Search, path: str) -> Json:
     return {
         "input": path,
-        "location": _location(one.location),
+        "location": of_location(one.location),
         "entry": one.entry,
         "machines": one.machines,
         "judged": one.judged,
@@ -204,7 +194,7 @@ def _search(one: Search, path: str) -> Json:
 def _disagreement(item: Disagreement, path: str) -> Json:
     return {
         "input": path,
-        "location": _location(item.location),
+        "location": of_location(item.location),
         "clause": item.clause or None,
         "config": list(item.config),
         "problems": list(item.problems),
@@ -253,8 +243,8 @@ def _counterexample(example: Counterexample) -> Json:
         ],
         "path": [_step(step) for step in example.path],
         "at_exit": _fields(example.at_exit),
-        "sysret": _outcome(example.sysret),
-        "iret": _outcome(example.iret),
+        "sysret": of_outcome(example.sysret),
+        "iret": of_outcome(example.iret),
         "differs": list(example.differs),
         "vendor_notes": dict(example.vendor_notes),
         "replayed": example.replayed,
@@ -272,7 +262,7 @@ def _fields(fields: Iterable[Field]) -> Json:
 
 
 def _step(step: Step) -> Json:
-    return _location(step.location) | {
+    return of_location(step.location) | {
         "changes": [_change(change) for change in step.changes],
         "note": step.note,
         "source": step.source or None,
@@ -281,12 +271,3 @@ def _step(step: Step) -> Json:
 
 def _change(change: Change) -> Json:
     return {"name": change.name, "before": hexa(change.before), "after": hexa(change.after)}
-
-
-def _outcome(outcome: OutcomeView) -> Json:
-    return {
-        "instruction": outcome.instruction,
-        "fault": outcome.fault,
-        "trap": outcome.trap or None,
-        "fields": _fields(outcome.fields),
-    }

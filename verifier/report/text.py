@@ -32,6 +32,7 @@ from verifier.report.grouping import (
     status_rows,
     violations,
 )
+from verifier.report.insights_text import insights
 from verifier.report.meaning import switch
 from verifier.report.summary import COLORS, NARROW, summary
 from verifier.report.words import capital, clean, counted, hexa, sentence, source, vendors
@@ -170,6 +171,8 @@ def _site(console: Console, report: FileReport, site: SiteResult, style: Style, 
     for violation in (*violations(site), *waived):
         for part in _violation(report, violation, style, console.width, shown, listed):
             console.print(part)
+    for part in insights(site, report.configs, console.width, style.verbose):
+        console.print(part)
 
 
 def _chosen(item: Input) -> str:

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a proof knows beyond its verdict, for a terminal: what each check is for, when the exit is taken, what is lost.
+
+Every part fits 40 columns; every string is cleaned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from verifier.insights import FastConditions, GuardUse, Lost, Slack
+from verifier.model import Config, Input, Location, SiteResult
+from verifier.report import checks, saying
+from verifier.report.conditions import Wording, names_of
+from verifier.report.hints import INDENT, closing, lines
+from verifier.report.meaning import meaning, switch
+from verifier.report.words import clean, hexa, source
+
+_WIDE = 90
+"""From so many columns on the check and what it needs stand beside each other."""
+_SPANS = 8
+"""So many ranges of the saved RIP are listed without -v."""
+_INPUTS = 12
+"""So many inputs of an example are listed without -v."""
+
+
+def insights(site: SiteResult, among: Sequence[Config], width: int, verbose: bool) -> Iterator[RenderableType]:
+    """What was asked about a site beside its verdict, within ``width`` columns; nothing if nothing was asked."""
+    yield from _hints(site, among)
+    if site.guards is not None:
+        yield ""
+        yield from _guards(site, site.guards, width)
+    for fast in site.fast:
+        yield ""
+        yield from _fast(site, fast)
+    if site.slack is not None:
+        yield ""
+        yield from _slack(site, site.slack, tuple(among), verbose)
+
+
+def _hints(site: SiteResult, among: Sequence[Config]) -> Iterator[RenderableType]:
+    """Suggested tests, as others say them."""
+    for hint in site.hints:
+        yield ""
+        yield Text("Suggested test", "bold")
+        for line in lines(hint, site.kind, among):
+            # Instructions are to be copied: they keep their columns, and are never folded.
+            yield _code(line.removeprefix(INDENT)) if line.startswith(INDENT) else _line(line)
+    if site.hints:
+        yield _line(closing(site.hints))
+
+
+# What each check is for.
+
+
+def _guards(site: SiteResult, guards: Sequence[GuardUse], width: int) -> Iterator[RenderableType]:
+    files = {guard.location.file for guard in guards}
+    file = files.pop() if len(files) == 1 and all(guard.location.line is not None for guard in guards) else None
+    where = f" ({clean(file)})" if file is not None and guards else ""
+    yield Text.assemble(("What each check is for", "bold"), where)
+    if not guards:
+        yield _line("No branch on the way to this exit depends on the machine.")
+        return
+    wording = Wording([*names_of(one for guard in guards for one in guard.demands), *_looked_at(guards)])
+    for note in wording.notes:
+        yield _line(note, "dim")
+    rows = [_row(guard, file, wording) for guard in guards]
+    yield _indented(_table(rows) if width >= _WIDE else _list(rows))
+    yield from _sums(guards, file)
+    yield from _by_clause(site, guards, file)
+
+
+def _looked_at(guards: Sequence[GuardUse]) -> list[str]:
+    """The inputs that are named for guards without demands."""
+    return [name for guard in guards if not guard.demands for name in guard.reads]
+
+
+_Row = tuple[str, str, str, str, str]
+"""Place, instruction, demands, needed for, also in the proof of."""
+
+
+def _row(guard: GuardUse, file: str | None, wording: Wording) -> _Row:
+    demands = [wording.condition(one) for one in guard.demands]
+    if not demands:
+        reads = f"; it looks at {wording.inputs(guard.reads)}" if guard.reads else ""
+        demands = [f"no condition of its own{reads}"]
+    text = " ".join(guard.location.text.split())
+    form = f" (with {guard.variant})" if guard.variant else ""
+    also = [name for name in guard.rests if name not in guard.needed]
+    return (
+        clean(_place(guard.location, file)),
+        clean(f"{text}{form}"),
+        "\n".join(map(clean, demands)),
+        _names(guard.needed),
+        _names(also),
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return clean(", ".join(checks.folded(names)))
+
+
+def _place(location: Location, file: str | None) -> str:
+    """Where a check stands; only the line where all are in one file."""
+    return f"line {location.line}" if file is not None else source(location)
+
+
+def _table(rows: Sequence[_Row]) -> Table:
+    also = any(row[4] for row in rows)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold", ratio=3)
+    table.add_column(overflow="fold", ratio=1)
+    heads = ["check", "", "demands", "needed for"]
+    if also:
+        table.add_column(overflow="fold", ratio=1)
+        heads.append("also used for")
+    table.add_row(*(Text(head, "dim") for head in heads))
+    for row in rows:
+        cells = [row[0], row[1], row[2], row[3] or "–", *([row[4]] if also else [])]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _list(rows: Sequence[_Row]) -> Table:
+    """The same with each check above what there is to say of it."""
+    table = Table.grid()
+    table.add_column(overflow="fold")
+    for place, text, demands, needed, also in rows:
+        table.add_row(Text.assemble((place, "bold"), f"  {text}"))
+        table.add_row(Padding(Text.assemble(("demands ", "dim"), demands), (0, 0, 0, 2)))
+        table.add_row(Padding(Text.assemble(("needed for ", "dim"), needed or "–"), (0, 0, 0, 2)))
+        if also:
+            table.add_row(Padding(Text.assemble(("also used for ", "dim"), also), (0, 0, 0, 2)))
+    return table
+
+
+def _sums(guards: Sequence[GuardUse], file: str | None) -> Iterator[RenderableType]:
+    """Which checks are single points of failure, and which are redundant."""
+    needed = [guard.location for guard in guards if guard.needed]
+    if needed:
+        yield _said(
+            "Single points of failure",
+            f"{_places(needed, file)}. If one of them alone let every machine pass, what it is needed for would no "
+            "longer be proved.",
+        )
+    replaceable = [guard.location for guard in guards if not guard.needed and guard.rests]
+    spare = [guard.location for guard in guards if not guard.needed and not guard.rests]
+    unsure = tuple(dict.fromkeys(name for guard in guards for name in guard.unsure))
+    title = "Not needed" if unsure else "Redundant"
+    for places, why in ((replaceable, "others do the same work"), (spare, "not used in any proof")):
+        if places:
+            without, them = ("it", "it") if len(places) == 1 else ("any one of them", "them")
+            yield _said(
+                title,
+                f"{_places(places, file)} ({why}). Without {without} every clause that is proved stays proved"
+                f"{_but(unsure)}; there may be other reasons for {them}.",
+            )
+
+
+def _but(unsure: Sequence[str]) -> str:
+    return f", as far as is known: nobody could tell for {_names(unsure)}" if unsure else ""
+
+
+def _places(places: Sequence[Location], file: str | None) -> str:
+    if file is not None:
+        lines = list(dict.fromkeys(str(place.line) for place in places))
+        return f"line{'s' if len(lines) > 1 else ''} {_and(lines)}"
+    return _and(list(dict.fromkeys(source(place) for place in places)))
+
+
+def _and(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _by_clause(site: SiteResult, guards: Sequence[GuardUse], file: str | None) -> Iterator[RenderableType]:
+    """The other direction: the checks of each clause, and the clauses that no check ensures."""
+    groups: dict[tuple[Location, ...], list[str]] = {}
+    for name in dict.fromkeys(clause.id for clause in site.clauses):
+        used = tuple(guard.location for guard in guards if name in guard.rests)
+        if used:
+            groups.setdefault(used, []).append(name)
+    parts = [f"{_names(names)}: {_places(used, file)}" for used, names in groups.items()]
+    if parts:
+        yield _said("By clause", "; ".join(parts) + ".")
+    failed = list(dict.fromkeys(clause.id for clause in site.clauses if clause.status in ("violated", "waived")))
+    if failed:
+        yield _said("Not ensured by any check", f"{_names(failed)}.")
+
+
+# When the exit is taken.
+
+
+def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
+    yield Text(clean(saying.fast_lead(site, fast)), "bold")
+    wording = Wording(names_of(fast.conditions))
+    for note in wording.notes:
+        yield _line(note, "dim")
+    for one in fast.conditions:
+        yield _item(wording.condition(one))
+    rest = saying.fast_rest(fast)
+    if rest:
+        yield _line(rest)
+
+
+# What is left to IRET.
+
+
+def _slack(site: SiteResult, slack: Slack, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
+    yield Text.assemble(("What is left to IRET", "bold"), f": {clean(saying.slack_lead(site, slack))}")
+    if slack.reason and slack.status != "unknown":
+        yield _line(f"{slack.reason[:1].upper()}{slack.reason[1:].rstrip('.')}.")
+    for lost in slack.lost:
+        yield from _lost(lost, among, verbose)
+
+
+def _lost(lost: Lost, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
+    yield _line(f"{saying.lost_lead(lost)}. {saying.lost_scope(lost, among)}", "")
+    wording = Wording(names_of(lost.conditions))
+    for note in wording.notes:
+        yield _item(note)
+    for one in lost.conditions:
+        yield _item(wording.condition(one))
+    if lost.ranges:
+        yield _line(f"{saying.ranges_lead(lost.ranges_exact)}:")
+        shown = lost.ranges if verbose else lost.ranges[:_SPANS]
+        for span in shown:
+            yield _item(saying.span(span))
+        if len(shown) < len(lost.ranges):
+            yield _line(f"  and {len(lost.ranges) - len(shown)} more; -v lists all")
+    if lost.example:
+        yield _line(f"Example: {example(lost.example, verbose)}.")
+
+
+def example(inputs: Iterable[Input], verbose: bool) -> str:
+    """A machine in one line: the inputs that matter, and what the frame's values say."""
+    chosen = list(inputs)
+    shown = chosen if verbose else chosen[:_INPUTS]
+    rest = len(chosen) - len(shown)
+    said = ", ".join(map(_chosen, shown))
+    return f"{said} and {rest} more (-v lists all)" if rest else said or "any machine"
+
+
+def _chosen(item: Input) -> str:
+    if item.kind == "feature":
+        return f"{item.name} {switch(item.value)}"
+    said = meaning(item.name, item.value) if item.kind == "frame" else ""
+    return f"{item.name} = {hexa(item.value)}" + (f" ({said})" if said else "")
+
+
+def _said(title: str, text: str) -> RenderableType:
+    return _indented(Text.assemble((title, "bold"), f": {clean(text)}"))
+
+
+def _item(text: str) -> RenderableType:
+    """A line of a list, whose further lines are indented."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text("-"), Text(clean(text)))
+    return Padding(table, (0, 0, 0, 4))
+
+
+def _code(text: str) -> RenderableType:
+    return Padding(Text(clean(text.expandtabs(8)), no_wrap=True, overflow="ignore"), (0, 0, 0, 6))
+
+
+def _line(text: str, style: str = "") -> RenderableType:
+    return _indented(Text(clean(text), style))
+
+
+def _indented(part: RenderableType) -> RenderableType:
+    return Padding(part, (0, 0, 0, 2))
