@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier import checkout as module
+from verifier import checkout as module, revisions
 from verifier.assemble import assemble
 from verifier.checkout import checked_out, split
 from verifier.model import UserError
@@ -263,6 +263,13 @@ def test_what_is_taken_along_is_bounded(repository: Path, monkeypatch: pytest.Mo
     assert refused("HEAD:exit.S").code == "revision-too-large"
 
 
+@pytest.fixture
+def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Landlock: what git is told has to be enough."""
+    monkeypatch.setattr(revisions, "started", lambda start, _: start())
+
+
+@pytest.mark.usefixtures("unconfined")
 def test_the_repository_runs_nothing(repository: Path) -> None:
     """Hooks, filters, text conversion, a pager, a monitor, aliases and a remote's command are never started."""
     commit(exit_S="x", value_h="y")
@@ -293,6 +300,7 @@ def test_the_repository_runs_nothing(repository: Path) -> None:
     assert not ran.exists()
 
 
+@pytest.mark.usefixtures("unconfined")
 def test_an_incomplete_clone_fetches_nothing(repository: Path) -> None:
     """A blob that is not there is told; the remote, whose address is a command, is not asked."""
     commit(exit_S="x", value_h="y")
