@@ -122,14 +122,15 @@ def _compared(parsed: argparse.Namespace, listing: bool) -> tuple[Comparison | N
                 return None, report
         from verifier.differ import compare
 
-        with shown(f"{parsed.base} and {parsed.head}", sys.stderr, os.environ, quiet=False) as progress:
-            progress.stage("comparing")
-            comparison = compare(found[0], found[1], progress)
-
         def renamed(text: str) -> str:
             return head.file.told(base.file.told(text))
 
-        comparison = reworded(comparison, renamed)
+        try:
+            with shown(f"{parsed.base} and {parsed.head}", sys.stderr, os.environ, quiet=False) as progress:
+                progress.stage("comparing")
+                comparison = reworded(compare(found[0], found[1], progress), renamed)
+        except UserError as error:
+            raise UserError(error.code, renamed(error.message), error.exit_code) from None
         _check(comparison)
         report = replace(
             reworded(found[1][0], renamed),
