@@ -6,10 +6,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from verifier.exploring import Exit, Survey
+from verifier.fastpath import fast_conditions
 from verifier.freed import freed
 from verifier.guards import Guarded, guard_uses
+from verifier.hints import hints
+from verifier.insights import Slack
 from verifier.model import SiteResult
 from verifier.records import record
+from verifier.slack import slack
 
 
 @record
@@ -27,23 +31,38 @@ class Told:
 
 def insights(survey: Survey) -> Told:
     """The exits of a survey with what its task wants to know about them."""
+    exits = tuple(_with_hints(survey, one) for one in survey.exits)
     wanted = survey.task.wanted
-    if not survey.exits or not (wanted.why or wanted.slack):
-        return Told(survey.exits, {})
+    if not exits or not (wanted.why or wanted.slack):
+        return Told(exits, {})
     survey.task.progress.stage(f"asking what the guards from {survey.start.name} are for")
     free = freed(survey)
-    if free is None:
-        return Told(survey.exits, {})
-    exits: list[Exit] = []
     guards: list[Guarded] = []
-    for one in survey.exits:
-        if (one.site.location.address, one.site.kind) not in free.paths:
-            exits.append(one)
-            continue
-        found = guard_uses(survey, free, one)
-        guards += found
-        exits.append(replace(one, site=replace(one.site, guards=tuple(guard.use for guard in found))))
-    return Told(tuple(exits), _supports(guards))
+    told: list[Exit] = []
+    for one in exits:
+        site = one.site
+        known = free is not None and (site.location.address, site.kind) in free.paths
+        if wanted.why and known:
+            found = guard_uses(survey, free, one)
+            guards += found
+            site = replace(site, guards=tuple(guard.use for guard in found))
+        if site.kind != "iretq":
+            if wanted.why:
+                site = replace(site, fast=fast_conditions(survey, one))
+            if wanted.slack:
+                left = slack(survey, free, one) if known else _NOT_EXPLORED
+                site = replace(site, slack=left)
+        told.append(replace(one, site=site))
+    return Told(tuple(told), _supports(guards))
+
+
+_NOT_EXPLORED = Slack("unknown", "with more ways open, a pointer may be one to a stack", ())
+
+
+def _with_hints(survey: Survey, one: Exit) -> Exit:
+    if one.site.verdict != "violated" or one.site.kind == "iretq":
+        return one
+    return replace(one, site=replace(one.site, hints=hints(survey, one)))
 
 
 def _supports(guards: list[Guarded]) -> dict[int, frozenset[str]]:
