@@ -11,7 +11,7 @@ from verifier.insights import GuardUse
 from verifier.model import SiteResult
 from verifier.records import record
 
-Mark = Literal["needed", "part", ""]
+Mark = Literal["needed", "part", "unsure", ""]
 State = Literal["proved", "violated", "waived"]
 
 REGISTERS = "gpr."
@@ -19,6 +19,7 @@ REGISTERS = "gpr."
 LEGEND: tuple[tuple[Mark, str, str], ...] = (
     ("needed", "●", "needed: without this check alone the clause is no longer proved"),
     ("part", "○", "replaceable: the proof uses this check, and there is another proof without it"),
+    ("unsure", "?", "not known: what the proof uses could not be found out"),
 )
 """What is in the cells: the mark, its sign, and what it says."""
 
@@ -43,7 +44,7 @@ class Column:
 def columns(site: SiteResult) -> tuple[Column, ...]:
     """The clauses that some guard helps to prove, and those that fail, in the order of the report."""
     guards = site.guards or ()
-    used = {name for guard in guards for name in (*guard.rests, *guard.needed)}
+    used = {name for guard in guards for name in (*guard.rests, *guard.needed, *guard.unsure)}
     known = list(dict.fromkeys(one.id for one in site.clauses))
     found: dict[tuple[str, State, tuple[Mark, ...]], list[str]] = {}
     for name in (*known, *sorted(used.difference(known))):
@@ -71,13 +72,24 @@ def mark(guard: GuardUse, column: Column) -> Mark:
 def _mark(guard: GuardUse, name: str) -> Mark:
     if name in guard.needed:
         return "needed"
+    if name in guard.unsure:
+        return "unsure"
     return "part" if name in guard.rests else ""
+
+
+def legend(site: SiteResult) -> tuple[tuple[Mark, str, str], ...]:
+    """What is said about the marks in the cells of a site."""
+    guards = site.guards or ()
+    found = {mark(guard, one) for guard in guards for one in columns(site) if one.state == "proved"}
+    return tuple(item for item in LEGEND if item[0] in found or item[0] != "unsure")
 
 
 def worth(guard: GuardUse) -> str:
     """What a guard is good for, in a word or two."""
     if guard.needed:
         return "needed"
+    if guard.unsure:
+        return "perhaps redundant"
     return "redundant, another check does its part" if guard.rests else "redundant"
 
 
@@ -86,7 +98,7 @@ def tally(site: SiteResult) -> str:
     guards = site.guards or ()
     if not guards:
         return "No branch on the way to this exit depends on the machine."
-    spare = sum(not guard.needed for guard in guards)
+    spare = sum(not guard.needed and not guard.unsure for guard in guards)
     one = len(guards) == 1
     many = "1 check leads" if one else f"{len(guards)} checks lead"
     rest = f"{spare or 'none'} of them {'is' if spare <= 1 else 'are'} redundant"

@@ -120,7 +120,7 @@ def _site(report: FileReport, site: SiteResult) -> Iterator[str]:
         yield f"Reached from {code(site.entry)}."
         yield ""
     yield from clause_table(report, site)
-    yield from mdknown.hints(site)
+    yield from mdknown.hints(report, site)
     yield from mdknown.matrix(site)
     if site.switches:
         yield f"The paths depend on {codes(sorted(site.switches))}."

@@ -9,12 +9,13 @@ from verifier.insights import Condition, Divergence, GuardUse, Hint, Interval, L
 from verifier.model import FRAME_WORDS, Config, FileReport, Input, OutcomeView, SiteResult
 from verifier.report import checks, saying
 from verifier.report.conditions import inputs_words, words
+from verifier.report.hints import closing
 from verifier.report.machine import fate
 from verifier.report.mdtext import block, code, codes, table, text
 from verifier.report.meaning import meaning, switch
 from verifier.report.words import hexa, sentence, source
 
-_CELLS: dict[checks.Mark, str] = {"needed": "**needed**", "part": "replaceable", "": ""}
+_CELLS: dict[checks.Mark, str] = {"needed": "**needed**", "part": "replaceable", "unsure": "not known", "": ""}
 _RANGES = 12
 
 
@@ -36,7 +37,7 @@ def matrix(site: SiteResult) -> Iterator[str]:
             also = ", and the suggested test for what would" if hinted else ""
             yield f"- {codes(one.ids)}: **{one.state}**, {checks.VIOLATED}. See the counterexample{also}."
     if site.guards:
-        yield from (f"- {text(said)}." for _, _, said in checks.LEGEND)
+        yield from (f"- {text(said)}." for _, _, said in checks.legend(site))
         yield f"- {text(checks.REDUNDANT)}."
     yield from (f"- {text(why)}: {codes(names)}." for why, names in checks.unguarded(site))
     yield ""
@@ -63,18 +64,20 @@ def _lets(guard: GuardUse) -> str:
     return text(f"does not close the way by itself{looks}")
 
 
-def hints(site: SiteResult) -> Iterator[str]:
+def hints(report: FileReport, site: SiteResult) -> Iterator[str]:
     """The suggested tests of an exit."""
     for hint in site.hints:
-        yield from _hint(hint)
+        yield from _hint(report, site, hint)
+    if site.hints:
+        yield from (f"{text(closing(site.hints))} A suggestion, not an edit.", "")
 
 
-def _hint(hint: Hint) -> Iterator[str]:
-    yield from (f"#### Suggested test for {codes(hint.clauses)}", "", text(saying.hint_lead(hint)), "")
+def _hint(report: FileReport, site: SiteResult, hint: Hint) -> Iterator[str]:
+    yield from (f"#### Suggested test for {codes(hint.clauses)}", "", text(saying.hint_lead(site, hint)), "")
     yield from _conditions(hint.demand)
     yield from (text(saying.hint_place(hint)), "")
     yield from block(hint.lines)
-    yield from (f"{text(saying.hint_proof(hint))} A suggestion, not an edit.", "")
+    yield from (text(saying.hint_proof(hint, report.configs)), "")
 
 
 def taken(site: SiteResult) -> Iterator[str]:
@@ -93,6 +96,8 @@ def left(report: FileReport, site: SiteResult) -> Iterator[str]:
     if site.slack is None:
         return
     yield from ("#### What the fast exit leaves to IRET", "", f"**{text(saying.slack_lead(site, site.slack))}**", "")
+    rest = saying.slack_rest(site.slack)
+    yield from (text(rest), "") if rest else ()
     for one in site.slack.lost:
         yield from _lost(one, report.configs)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from verifier.insights import Comparison, Divergence, FastConditions, Hint, Interval, Lost, Slack
 from verifier.model import Config, SiteResult
+from verifier.report import hints
 from verifier.report.conditions import inputs_words, interval_words
 from verifier.report.phrases import listed, on_cpus
 from verifier.report.spacebar import part_of
-from verifier.report.words import hexa, sentence, source
+from verifier.report.words import capital, hexa, sentence, source
 
 _NEAR = 1 << 16
 """A number is said as a power of two less so much, if that is at most this."""
@@ -56,13 +57,22 @@ def slack_lead(site: SiteResult, slack: Slack) -> str:
     kind = site.kind.upper()
     match slack.status:
         case "exact":
-            return f"Exact: nothing is lost. No machine takes IRET for which {kind} would do the same."
+            return (
+                "Exact: of ordinary frames, as a CPU or a kernel writes them, nothing is lost. "
+                f"None of them takes IRET where {kind} would do the same."
+            )
         case "slack":
-            found = len(slack.lost)
-            ways = "in 1 way" if found == 1 else f"in {found} ways"
-            return f"Some machines take IRET although {kind} would do exactly the same, {ways}."
+            return f"Some machines take IRET although {kind} would do exactly the same."
         case "unknown":
             return f"Not known: {sentence(slack.reason) or 'no reason is given'}."
+
+
+def slack_rest(slack: Slack) -> str:
+    """What is to be said beside that; "" if nothing."""
+    said = f"{capital(sentence(slack.reason))}." if slack.reason and slack.status != "unknown" else ""
+    if slack.lost and slack.status != "slack":
+        return f"{said} What is lost of other frames:".strip()
+    return said
 
 
 def lost_lead(lost: Lost) -> str:
@@ -148,24 +158,16 @@ def machines(one: Divergence, among: tuple[Config, ...]) -> str:
     return f"Machines{where}, {rule}:"
 
 
-def hint_lead(hint: Hint) -> str:
+def hint_lead(site: SiteResult, hint: Hint) -> str:
     """What a suggested test would repair; what it demands follows."""
-    return f"To repair {listed(hint.clauses, len(hint.clauses))}, let only machines pass for which all of this holds:"
+    return f"To repair {hints.clauses(hint)}, take {site.kind.upper()} only if all of this holds, else leave by IRET:"
 
 
 def hint_place(hint: Hint) -> str:
-    """Where a suggested test belongs."""
-    if hint.after is None:
-        return "Test it before the frame is given up; a machine for which it does not hold has to leave by IRET."
-    return f"Test it next to {source(hint.after)}; a machine for which it does not hold has to leave by IRET."
+    """Where the test belongs; its instructions follow, if there are any."""
+    return f"{capital(hints.place(hint))}{':' if hint.lines else '.'}"
 
 
-def hint_proof(hint: Hint) -> str:
+def hint_proof(hint: Hint, among: tuple[Config, ...]) -> str:
     """How it is known that the test repairs."""
-    names = listed(hint.clauses, len(hint.clauses))
-    whole = (
-        "with all suggested tests of this exit every clause is proved"
-        if hint.complete
-        else "other clauses of this exit stay open or violated"
-    )
-    return f"Checked: with the demand assumed, {names} is proved, {on_cpus(hint.configs)}; {whole}."
+    return f"{hints.proof(hint, among)}."

@@ -10,6 +10,7 @@ from verifier.model import SiteResult
 from verifier.report import checks, saying
 from verifier.report.checks import Column
 from verifier.report.conditions import inputs_words
+from verifier.report.hints import closing
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, examples
@@ -24,26 +25,25 @@ def tables(page: Page) -> Content:
     known = [(number, one) for number, one in enumerate(page.report.sites) if one.guards is not None]
     if not known:
         return None
-    return [_legend(), [_site(page, number, one, len(page.report.sites) > 1) for number, one in known]]
+    return [_intro(), [_site(page, number, one, len(page.report.sites) > 1) for number, one in known]]
 
 
-def _legend() -> Content:
-    """What a row is, and what the signs say."""
-    return [
-        el(
-            "p",
-            "A row is a check: a branch that depends on the machine. A column is a clause: what has to hold at the "
-            "exit. A sign says that the proof of the clause uses the check.",
-            class_="note",
-        ),
-        el(
-            "ul",
-            [el("li", el("span", sign, class_=f"mark {mark}", aria_hidden="true"), f" {text}")
-             for mark, sign, text in checks.LEGEND],
-            el("li", checks.REDUNDANT),
-            class_="legend",
-        ),
-    ]  # fmt: skip
+def _intro() -> Content:
+    return el(
+        "p",
+        "A row is a check: a branch that depends on the machine. A column is a clause: what has to hold at the "
+        "exit. A sign says that the proof of the clause uses the check.",
+        class_="note",
+    )
+
+
+def _legend(site: SiteResult) -> Element:
+    """What the signs say."""
+    keys = (
+        el("li", el("span", sign, class_=f"mark {mark}", aria_hidden="true"), f" {text}")
+        for mark, sign, text in checks.legend(site)
+    )
+    return el("ul", keys, el("li", checks.REDUNDANT), class_="legend")
 
 
 def _site(page: Page, number: int, site: SiteResult, several: bool) -> Element:
@@ -64,7 +64,7 @@ def _site(page: Page, number: int, site: SiteResult, several: bool) -> Element:
         "div",
         title,
         el("p", checks.tally(site)),
-        shown,
+        [_legend(site), shown] if rows else None,
         [el("p", _head(page, number, one), ": ", _failed(page, number, site, one)) for one in failed],
         [el("p", f"{why}: ", _names(names), ".", class_="note") for why, names in checks.unguarded(site)],
     )
@@ -107,7 +107,9 @@ def _place(page: Page, site: SiteResult, guard: GuardUse) -> Content:
     """Where the check is; that leads to the listing."""
     where = guard.location
     listed = page.row_of(site, where)
-    name = source(where)
+    # Next to the file's name there is no room for the table.
+    near = where.line is not None and where.file == site.location.file
+    name = f"line {where.line}" if near else source(where)
     return [
         el("a", name, href=f"#{listed}") if listed else name,
         el("div", code(" ".join(where.text.split())), f" with {guard.variant}" if guard.variant else None),
@@ -155,8 +157,8 @@ def hints(page: Page, number: int, site: SiteResult) -> Content:
         return None
     return [
         heading(page.level + 2, "Suggested tests" if len(site.hints) > 1 else "Suggested test"),
-        el("p", "A suggestion, not an edit: read it before it is used.", class_="note"),
         [_hint(page, number, site, order, one) for order, one in enumerate(site.hints)],
+        el("p", closing(site.hints), " A suggestion, not an edit: read it before it is used."),
     ]
 
 
@@ -166,11 +168,11 @@ def _hint(page: Page, number: int, site: SiteResult, order: int, hint: Hint) -> 
     lines = [[el("br") if at else None, code(line)] for at, line in enumerate(hint.lines)]
     return el(
         "div",
-        el("p", el("strong", saying.hint_lead(hint))),
+        el("p", el("strong", saying.hint_lead(site, hint))),
         state.conditions(hint.demand),
         el("p", saying.hint_place(hint), " ", shown),
         el("pre", lines) if lines else None,
-        el("p", saying.hint_proof(hint)),
+        el("p", saying.hint_proof(hint, page.report.configs)),
         id=hint_id(page, number, order),
         class_="hint",
     )

@@ -51,6 +51,8 @@ def left(page: Page) -> Content:
 
 def _slack(page: Page, number: int, site: SiteResult, slack: Slack) -> Iterator[Content]:
     yield el("p", el("strong", saying.slack_lead(site, slack)), class_=f"slack {slack.status}")
+    rest = saying.slack_rest(slack)
+    yield el("p", rest) if rest else None
     for order, one in enumerate(slack.lost):
         yield _lost(page, number, site, order, one)
 
