@@ -211,18 +211,23 @@ def _outcomes(example: Counterexample, verbose: bool, width: int) -> Iterator[Re
         if not (verbose or marked or name in FRAME_WORDS):
             hidden += 1
             continue
-        mine, other = (_cell(name, fields.get(name), marked) for fields in (ours, theirs))
+        mine, other = (cell(name, fields.get(name), marked) for fields in (ours, theirs))
         rows.append((clean(name), "≠" if marked else "", mine, other))
     yield _title("What the two exits do", f" ({counted(hidden, 'more field')} equal, -v shows all)" if hidden else "")
     heads = clean(example.sysret.instruction), clean(example.iret.instruction)
-    yield _indented(_side_by_side(rows, heads) if width >= _NARROW else _one_below_the_other(rows, heads))
+    yield _indented(compared(rows, heads, width))
 
 
-_Compared = Sequence[tuple[str, str, str, str]]
+Compared = Sequence[tuple[str, str, str, str]]
 """Name, "≠" or nothing, and what it is behind each of the two exits."""
 
 
-def _side_by_side(rows: _Compared, heads: tuple[str, str]) -> Table:
+def compared(rows: Compared, heads: tuple[str, str], width: int) -> Table:
+    """Two outcomes, whose strings are clean, in two columns if there is room."""
+    return _side_by_side(rows, heads) if width >= _NARROW else _one_below_the_other(rows, heads)
+
+
+def _side_by_side(rows: Compared, heads: tuple[str, str]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(4):
         table.add_column(overflow="fold")
@@ -232,7 +237,7 @@ def _side_by_side(rows: _Compared, heads: tuple[str, str]) -> Table:
     return table
 
 
-def _one_below_the_other(rows: _Compared, heads: tuple[str, str]) -> Table:
+def _one_below_the_other(rows: Compared, heads: tuple[str, str]) -> Table:
     """A value that is the same behind both exits once, other ones with the name of the exit."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for _ in range(3):
@@ -252,7 +257,8 @@ def _fate(outcome: OutcomeView) -> str:
     return clean("; ".join(filter(None, ("enters user mode", outcome.trap))))
 
 
-def _cell(name: str, value: int | None, explained: bool) -> str:
+def cell(name: str, value: int | None, explained: bool) -> str:
+    """A value of an outcome, and what it says."""
     said = "" if value is None or not explained else meaning(name, value)
     return _hex(value) + (f" ({said})" if said else "")
 

@@ -19,6 +19,7 @@ from verifier.report import checks, saying
 from verifier.report.conditions import Wording, names_of
 from verifier.report.hints import INDENT, closing, lines
 from verifier.report.meaning import meaning, switch
+from verifier.report.terminal import code, indented, item, line, said
 from verifier.report.words import clean, hexa, source
 
 _WIDE = 90
@@ -48,11 +49,11 @@ def _hints(site: SiteResult, among: Sequence[Config]) -> Iterator[RenderableType
     for hint in site.hints:
         yield ""
         yield Text("Suggested test", "bold")
-        for line in lines(hint, site.kind, among):
+        for one in lines(hint, site.kind, among):
             # Instructions are to be copied: they keep their columns, and are never folded.
-            yield _code(line.removeprefix(INDENT)) if line.startswith(INDENT) else _line(line)
+            yield code(one.removeprefix(INDENT)) if one.startswith(INDENT) else line(one)
     if site.hints:
-        yield _line(closing(site.hints))
+        yield line(closing(site.hints))
 
 
 # What each check is for.
@@ -64,13 +65,13 @@ def _guards(site: SiteResult, guards: Sequence[GuardUse], width: int) -> Iterato
     where = f" ({clean(file)})" if file is not None and guards else ""
     yield Text.assemble(("What each check is for", "bold"), where)
     if not guards:
-        yield _line("No branch on the way to this exit depends on the machine.")
+        yield line("No branch on the way to this exit depends on the machine.")
         return
     wording = Wording([*names_of(one for guard in guards for one in guard.demands), *_looked_at(guards)])
     for note in wording.notes:
-        yield _line(note, "dim")
+        yield line(note, "dim")
     rows = [_row(guard, file, wording) for guard in guards]
-    yield _indented(_table(rows) if width >= _WIDE else _list(rows))
+    yield indented(_table(rows) if width >= _WIDE else _list(rows))
     yield from _sums(guards, file)
     yield from _by_clause(site, guards, file)
 
@@ -145,7 +146,7 @@ def _sums(guards: Sequence[GuardUse], file: str | None) -> Iterator[RenderableTy
     """Which checks are single points of failure, and which are redundant."""
     needed = [guard.location for guard in guards if guard.needed]
     if needed:
-        yield _said(
+        yield said(
             "Single points of failure",
             f"{_places(needed, file)}. If one of them alone let every machine pass, what it is needed for would no "
             "longer be proved.",
@@ -157,7 +158,7 @@ def _sums(guards: Sequence[GuardUse], file: str | None) -> Iterator[RenderableTy
     for places, why in ((replaceable, "others do the same work"), (spare, "not used in any proof")):
         if places:
             without, them = ("it", "it") if len(places) == 1 else ("any one of them", "them")
-            yield _said(
+            yield said(
                 title,
                 f"{_places(places, file)} ({why}). Without {without} every clause that is proved stays proved"
                 f"{_but(unsure)}; there may be other reasons for {them}.",
@@ -188,10 +189,10 @@ def _by_clause(site: SiteResult, guards: Sequence[GuardUse], file: str | None) -
             groups.setdefault(used, []).append(name)
     parts = [f"{_names(names)}: {_places(used, file)}" for used, names in groups.items()]
     if parts:
-        yield _said("By clause", "; ".join(parts) + ".")
+        yield said("By clause", "; ".join(parts) + ".")
     failed = list(dict.fromkeys(clause.id for clause in site.clauses if clause.status in ("violated", "waived")))
     if failed:
-        yield _said("Not ensured by any check", f"{_names(failed)}.")
+        yield said("Not ensured by any check", f"{_names(failed)}.")
 
 
 # When the exit is taken.
@@ -201,12 +202,12 @@ def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
     yield Text(clean(saying.fast_lead(site, fast)), "bold")
     wording = Wording(names_of(fast.conditions))
     for note in wording.notes:
-        yield _line(note, "dim")
+        yield line(note, "dim")
     for one in fast.conditions:
-        yield _item(wording.condition(one))
+        yield item(wording.condition(one))
     rest = saying.fast_rest(fast)
     if rest:
-        yield _line(rest)
+        yield line(rest)
 
 
 # What is left to IRET.
@@ -215,27 +216,27 @@ def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
 def _slack(site: SiteResult, slack: Slack, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
     yield Text.assemble(("What is left to IRET", "bold"), f": {clean(saying.slack_lead(site, slack))}")
     if slack.reason and slack.status != "unknown":
-        yield _line(f"{slack.reason[:1].upper()}{slack.reason[1:].rstrip('.')}.")
+        yield line(f"{slack.reason[:1].upper()}{slack.reason[1:].rstrip('.')}.")
     for lost in slack.lost:
         yield from _lost(lost, among, verbose)
 
 
 def _lost(lost: Lost, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
-    yield _line(f"{saying.lost_lead(lost)}. {saying.lost_scope(lost, among)}", "")
+    yield line(f"{saying.lost_lead(lost)}. {saying.lost_scope(lost, among)}", "")
     wording = Wording(names_of(lost.conditions))
     for note in wording.notes:
-        yield _item(note)
+        yield item(note)
     for one in lost.conditions:
-        yield _item(wording.condition(one))
+        yield item(wording.condition(one))
     if lost.ranges:
-        yield _line(f"{saying.ranges_lead(lost.ranges_exact)}:")
+        yield line(f"{saying.ranges_lead(lost.ranges_exact)}:")
         shown = lost.ranges if verbose else lost.ranges[:_SPANS]
         for span in shown:
-            yield _item(saying.span(span))
+            yield item(saying.span(span))
         if len(shown) < len(lost.ranges):
-            yield _line(f"  and {len(lost.ranges) - len(shown)} more; -v lists all")
+            yield line(f"  and {len(lost.ranges) - len(shown)} more; -v lists all")
     if lost.example:
-        yield _line(f"Example: {example(lost.example, verbose)}.")
+        yield line(f"Example: {example(lost.example, verbose)}.")
 
 
 def example(inputs: Iterable[Input], verbose: bool) -> str:
@@ -252,28 +253,3 @@ def _chosen(item: Input) -> str:
         return f"{item.name} {switch(item.value)}"
     said = meaning(item.name, item.value) if item.kind == "frame" else ""
     return f"{item.name} = {hexa(item.value)}" + (f" ({said})" if said else "")
-
-
-def _said(title: str, text: str) -> RenderableType:
-    return _indented(Text.assemble((title, "bold"), f": {clean(text)}"))
-
-
-def _item(text: str) -> RenderableType:
-    """A line of a list, whose further lines are indented."""
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row(Text("-"), Text(clean(text)))
-    return Padding(table, (0, 0, 0, 4))
-
-
-def _code(text: str) -> RenderableType:
-    return Padding(Text(clean(text.expandtabs(8)), no_wrap=True, overflow="ignore"), (0, 0, 0, 6))
-
-
-def _line(text: str, style: str = "") -> RenderableType:
-    return _indented(Text(clean(text), style))
-
-
-def _indented(part: RenderableType) -> RenderableType:
-    return Padding(part, (0, 0, 0, 2))

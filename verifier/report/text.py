@@ -8,7 +8,6 @@ report passes ``clean``: a symbol name cannot colour, move or forge output.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import StringIO
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -35,9 +34,9 @@ from verifier.report.grouping import (
 from verifier.report.insights_text import insights
 from verifier.report.meaning import switch
 from verifier.report.summary import COLORS, NARROW, summary
+from verifier.report.terminal import opened, printed
 from verifier.report.words import capital, clean, counted, hexa, sentence, source, vendors
 
-MIN_WIDTH, MAX_WIDTH = 40, 200
 _FEW = 4
 """Fingerprints that are shown without -v."""
 
@@ -51,22 +50,7 @@ def render(run: Run, style: Style) -> str:
     the assumptions come once, and a summary table ends the output.
     """
     reports = run.reports
-    buffer = StringIO()
-    # Every choice that rich would take from the environment is made here.
-    console = Console(
-        file=buffer,
-        width=max(MIN_WIDTH, min(MAX_WIDTH, style.width)),
-        height=100,
-        force_terminal=style.color,
-        force_jupyter=False,
-        color_system="standard" if style.color else None,
-        no_color=not style.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-        _environ={},
-    )
+    console, buffer = opened(style)
     for index, report in enumerate(reports):
         if index and not style.quiet:
             console.print()
@@ -81,8 +65,7 @@ def render(run: Run, style: Style) -> str:
         console.print()
     for line in said:
         console.print(Text(line), soft_wrap=True)
-    lines = buffer.getvalue().split("\n")
-    return "\n".join(line if style.color else line.rstrip() for line in lines)
+    return printed(buffer, style)
 
 
 def _file(console: Console, report: FileReport, style: Style, among_others: bool) -> None:
