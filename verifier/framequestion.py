@@ -70,10 +70,13 @@ class _Open(Exception):
         self.reason, self.remedy = reason, remedy
 
 
-def answers(survey: Survey, given: Mapping[str, int]) -> tuple[Answer, ...]:
-    """The answers from one entry, one for all configurations that share it. ``given`` has inputs with their values."""
+def answers(survey: Survey, given: Mapping[str, int], known: Known | None = None) -> tuple[Answer, ...]:
+    """The answers from one entry, one for all configurations that share it. ``given`` has inputs with their values.
+
+    ``known`` has what guards of this survey say, for the next question.
+    """
     found: list[Answer] = []
-    known: Known = {}
+    known = {} if known is None else known
     for config in survey.task.configs:
         one = _answer(survey, config, given, known)
         same = next((index for index, other in enumerate(found) if replace(other, configs=(config,)) == one), None)
