@@ -327,6 +327,22 @@ def test_always_never_and_unknown(entry: Entry, solver: Solver) -> None:
     assert conjunction(tired, eq(rip * rcx, 0x79), entry) == Conjunction((), False, ("frame.rip", "frame.rcx"))
 
 
+def test_too_many_questions(entry: Entry, solver: Solver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the questions end, what is told follows, and only the complete answer is called exact."""
+    rip, flags = symbol(entry, "frame.rip"), symbol(entry, "frame.rflags")
+    holds = land(eq(rip.LShR(47), 0), flags & 0x10100 != 0)
+    complete = (within("frame.rip", LOW), bits("frame.rflags", 0x10100, 0, negated=True))
+    told = []
+    for questions in range(0, 400, 25):
+        monkeypatch.setattr("verifier.projection.QUERIES", questions)
+        found = conjunction(solver, holds, entry)
+        assert found.exact == (found.conditions == complete)
+        assert set(found.conditions) <= set(complete)
+        told.append(len(found.conditions))
+    assert told == sorted(told)
+    assert set(told) == {0, 1, 2}
+
+
 def test_too_many_inputs(entry: Entry, solver: Solver) -> None:
     """A condition on more inputs than anybody reads is left alone, without a question."""
     holds = land(*(eq(small(entry, f"many{number:02}", 64), 0) for number in range(41)))

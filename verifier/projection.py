@@ -57,37 +57,45 @@ def conjunction(solver: Solver, holds: Truth, entry: Entry) -> Conjunction:
     if len(symbols) > SYMBOLS:
         return Conjunction((), False, names)
     asked = Asked(solver, QUERIES)
+    found: list[Condition] | None = []
     try:
-        return _conjunction(asked, holds, symbols, entry)
+        found = _mined(asked, holds, symbols, entry)
+        if found is None:
+            return Conjunction((), False, ())
+        if _enough(asked, found, holds, entry):
+            return Conjunction(tuple(found), True, ())
+        conditions, rest = _with_opposites(asked, found, holds, entry)
+        if not rest and _enough(asked, conditions, holds, entry):
+            return Conjunction(tuple(conditions), True, ())
     except Open:
-        return Conjunction((), False, names)
-
-
-def _conjunction(asked: Asked, holds: Truth, symbols: Sequence[Symbol], entry: Entry) -> Conjunction:
-    conditions = _mined(asked, holds, symbols, entry)
-    if conditions is None:
-        return Conjunction((), False, ())
-    terms = [truth_of(one, entry) for one in conditions]
-    if asked.follows(terms, holds):
-        return Conjunction(tuple(conditions), True, ())
-    rest: list[Truth] = []
-    for part in _parts(holds):
-        if asked.follows(terms, part):
-            continue
-        inner = lnot(part)
-        opposite = _mined(asked, inner, symbols_in(entry, [inner]), entry)
-        if opposite is not None and len(opposite) == 1 and asked.follows([truth_of(opposite[0], entry)], inner):
-            conditions.append(replace(opposite[0], negated=True))
-            terms.append(truth_of(conditions[-1], entry))
-        else:
-            rest.append(part)
-    conditions = _needed(asked, conditions, entry)
-    terms = [truth_of(one, entry) for one in conditions]
-    if asked.follows(terms, holds):
-        return Conjunction(tuple(conditions), True, ())
+        # What was found out before follows all the same.
+        return Conjunction(tuple(found or ()), False, names)
     fixed = {one.left for one in conditions if _constant(one, entry)}
     others = tuple(one.name for one in symbols_in(entry, rest or [holds]) if one.name not in fixed)
     return Conjunction(tuple(conditions), False, others)
+
+
+def _enough(asked: Asked, conditions: Sequence[Condition], holds: Truth, entry: Entry) -> bool:
+    """Whether a truth follows from conditions."""
+    return asked.follows([truth_of(one, entry) for one in conditions], holds)
+
+
+def _with_opposites(
+    asked: Asked, known: Sequence[Condition], holds: Truth, entry: Entry
+) -> tuple[list[Condition], list[Truth]]:
+    """Conditions with the opposite of one for each part of a conjunction that has such a form; and the other parts."""
+    conditions = list(known)
+    rest: list[Truth] = []
+    for part in _parts(holds):
+        if _enough(asked, conditions, part, entry):
+            continue
+        inner = lnot(part)
+        opposite = _mined(asked, inner, symbols_in(entry, [inner]), entry)
+        if opposite is not None and len(opposite) == 1 and _enough(asked, opposite, inner, entry):
+            conditions.append(replace(opposite[0], negated=not opposite[0].negated))
+        else:
+            rest.append(part)
+    return _needed(asked, conditions, entry), rest
 
 
 def _constant(condition: Condition, entry: Entry) -> bool:
