@@ -20,7 +20,7 @@ from verifier.insights import FULL, Comparison, Condition, Divergence, Interval,
 from verifier.model import Config, FileReport, UserError
 from verifier.pairing import paired
 from verifier.progress import SILENT, Progress
-from verifier.projection import conjunction, truth_of, values
+from verifier.projection import conjunction, symbols_in, truth_of, values
 from verifier.prove import config_condition, exactness
 from verifier.records import record
 from verifier.solver import Solver
@@ -101,6 +101,8 @@ class _Told:
     ranges_exact: bool
 
 
+MANY = 16
+"""What depends on more inputs is not put into conditions."""
 GAVE_UP = "the solver gave up within its limits"
 
 
@@ -232,6 +234,7 @@ class _Pair:
     def _diverging(self, about: _Class, meetings: Sequence[_Meeting]) -> None:
         """The divergences of one class: one for the configurations for which the same is told."""
         holds = lor(*(one.holds for one in meetings))
+        ways = lor(*(land(one.base.condition, one.head.condition) for one in meetings))
         rip = _saved_rip(meetings)
         told: list[tuple[_Told, list[Config]]] = []
         for config, condition in self.configs.items():
@@ -241,7 +244,7 @@ class _Pair:
                 self.solver.assume(condition)
                 same = next((configs for one, configs in told if self._as_told(one, holds)), None)
                 if same is None:
-                    told.append((self._told(holds, rip), same := []))
+                    told.append((self._told(holds, ways, rip), same := []))
             same.append(config)
         for said, configs in told:
             self._tell(about, meetings, said, tuple(configs), holds)
@@ -261,9 +264,13 @@ class _Pair:
             self.found.open(GAVE_UP)
         return False
 
-    def _told(self, holds: Truth, rip: Term | None) -> _Told:
+    def _told(self, holds: Truth, ways: Truth, rip: Term | None) -> _Told:
         """What is said of the machines for which a difference holds."""
         entry = self.joint.entry
+        if len(symbols_in(entry, [holds])) > MANY:
+            # Where what differs depends on so much, only the ways there can be read.
+            said = conjunction(self.solver, ways, entry)
+            return _Told(said.conditions, False, (), False)
         said = conjunction(self.solver, holds, entry)
         ranges = None if rip is None else values(self.solver, holds, rip, entry)
         if ranges is None or ranges.intervals == ((0, FULL),):
@@ -271,11 +278,15 @@ class _Pair:
         return _Told(said.conditions, said.exact, ranges.intervals, ranges.exact)
 
     def _as_told(self, told: _Told, holds: Truth) -> bool:
-        """Whether the same can be said under another configuration: its conditions are exact there as well."""
-        if not told.exact or not told.ranges_exact:
+        """Whether the same can be said under another configuration as well."""
+        if any(one.kind == "other" for one in told.conditions):
+            return False
+        if told.ranges and not (told.exact and told.ranges_exact):
             return False
         said = land(*(truth_of(one, self.joint.entry) for one in told.conditions))
-        return self.solver.check(said, lnot(holds)) == self.solver.check(holds, lnot(said)) == "unsat"
+        if self.solver.check(holds, lnot(said)) != "unsat":
+            return False
+        return not told.exact or self.solver.check(said, lnot(holds)) == "unsat"
 
     def _tell(
         self, about: _Class, meetings: Sequence[_Meeting], said: _Told, configs: tuple[Config, ...], holds: Truth

@@ -33,6 +33,11 @@ ERRORS: tuple[ErrorCode, ...] = (
         "Choose a directory that exists and can be written, and look whether the disk is full.",
         (2, 70),
     ),
+    ErrorCode(
+        "diff-contracts",
+        "two versions are not held to the same contract, or not compared with the same reference",
+        "Give --contract, and --frame if one of them has it: what they say of themselves then does not count.",
+    ),
     ErrorCode("emit-smt2", "--emit-smt2 cannot write there", "Name a directory of its own that can be written."),
     ErrorCode(
         "certificate",
