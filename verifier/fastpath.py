@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from verifier.exploring import Exit, Survey
 from verifier.insights import FastConditions
-from verifier.projection import conjunction
+from verifier.lift.entry import Entry
+from verifier.projection import Conjunction, conjunction
 from verifier.prove import config_condition, exactness
 from verifier.solver import Solver
-from verifier.terms import land, lor
+from verifier.terms import Truth, decided, land, lor
 
 
 def fast_conditions(survey: Survey, exit_: Exit) -> tuple[FastConditions, ...]:
@@ -23,6 +24,9 @@ def fast_conditions(survey: Survey, exit_: Exit) -> tuple[FastConditions, ...]:
     taken = lor(*(land(*path.leaf.state.path) for path in exit_.paths))
     # A value that a store with an unknown address may have hit stands for more than what can be.
     approximated = bool(exactness(entry.state.shared.layout.symbols, [taken]))
+    # The CPU matters only where the condition can tell.
+    alike = not _reads_cpu(entry, taken)
+    said: Conjunction | None = None
     found: list[FastConditions] = []
     for config in survey.task.configs:
         solver = Solver(entry.constraints, survey.task.budget)
@@ -33,7 +37,7 @@ def fast_conditions(survey: Survey, exit_: Exit) -> tuple[FastConditions, ...]:
         if survey.problems or reached == "unknown":
             one = FastConditions((config,), (), False, ())
         else:
-            said = conjunction(solver, taken, entry)
+            said = said if alike and said is not None else conjunction(solver, taken, entry)
             one = FastConditions((config,), said.conditions, said.exact and not approximated, said.others)
         same = next((index for index, other in enumerate(found) if replace(other, configs=(config,)) == one), None)
         if same is None:
@@ -41,3 +45,16 @@ def fast_conditions(survey: Survey, exit_: Exit) -> tuple[FastConditions, ...]:
         else:
             found[same] = replace(found[same], configs=(*found[same].configs, config))
     return tuple(found)
+
+
+def _reads_cpu(entry: Entry, truth: Truth) -> bool:
+    """Whether a truth is about something that the entry assumptions tie to the CPU configuration."""
+    if decided(truth) is not None:
+        return False
+    tied = set(entry.la57.variables | entry.amd.variables)
+    grown = True
+    while grown:
+        linked = [one for one in entry.constraints if decided(one) is None and not tied.isdisjoint(one.variables)]
+        grown = any(not tied.issuperset(one.variables) for one in linked)
+        tied.update(*(one.variables for one in linked))
+    return not tied.isdisjoint(truth.variables)

@@ -15,7 +15,7 @@ from verifier.model import FRAME_WORDS, GPRS
 from verifier.obligations import Reference, exit_view
 from verifier.outcomes import TF, ExitView
 from verifier.solver import Solver
-from verifier.terms import Term, Truth, as_term, bits, concrete, eq, land, lnot, lor
+from verifier.terms import Term, Truth, as_term, bits, eq, land, lnot, lor
 
 _STATE = ("rip", "cs", "rflags", "rsp", "ss")
 _USER_RPL = 3
@@ -55,9 +55,20 @@ def delivered(
     if any(event.certain and event.text in (NOT_USER, _LOST) for event in events):
         return None, tuple(events)
     names = [*_STATE, *(name for name in GPRS if any(name == one for one, _, _ in views[0][1].gprs)), "gs_base"]
-    fields: list[Delivered] = []
-    for name in names:
-        fields.append(_field(name, [(path, _term(view, name)) for path, view in views], entry, solver, given))
+    terms = {name: [(path, _term(view, name)) for path, view in views] for name in names}
+    model = solver.model(views[0][0])
+    if model is None:
+        return None, tuple(events)
+    values = {name: model.value(terms[name][0][1]) for name in names}
+    # Where everything is given one query tells it all.
+    differ = {name: _differs(terms[name], values[name]) for name in names}
+    known = solver.check(lor(*differ.values())) == "unsat"
+    fields = (
+        Delivered(name, values[name])
+        if known or solver.check(differ[name]) == "unsat"
+        else _open(name, [term for _, term in terms[name]], entry, given)
+        for name in names
+    )
     return tuple(fields), tuple(events)
 
 
@@ -69,22 +80,16 @@ def _term(view: ExitView, name: str) -> Term:
     return next(actual for one, actual, _ in view.gprs if one == name)
 
 
-def _field(
-    name: str, terms: Sequence[tuple[Truth, Term]], entry: Entry, solver: Solver, given: Mapping[str, int]
-) -> Delivered:
-    """One field: its value, if it is the same on every path and for every machine with the given values."""
-    path, first = terms[0]
-    value = concrete(first)
-    if value is None:
-        model = solver.model(path)
-        value = None if model is None else model.value(first)
-    if value is not None:
-        other = lor(*(land(path, lnot(eq(term, value))) for path, term in terms))
-        if solver.check(other) == "unsat":
-            return Delivered(name, value)
-    inputs = [symbol.name for symbol in variables(entry, [term for _, term in terms]) if symbol.name not in given]
+def _differs(terms: Sequence[tuple[Truth, Term]], value: int) -> Truth:
+    """That a field has another value than this one."""
+    return lor(*(land(path, lnot(eq(term, value))) for path, term in terms))
+
+
+def _open(name: str, terms: Sequence[Term], entry: Entry, given: Mapping[str, int]) -> Delivered:
+    """A field whose value rests on what was not given."""
+    inputs = [symbol.name for symbol in variables(entry, terms) if symbol.name not in given]
     symbols = entry.state.shared.layout.symbols
-    copy = symbols.of(first) is not None and all(term is first for _, term in terms)
+    copy = symbols.of(terms[0]) is not None and all(term is terms[0] for term in terms)
     return Delivered(name, None, tuple(inputs), copy)
 
 

@@ -97,6 +97,12 @@ def decisions(
             return Decision(guard, (*prefix, *(() if here.truths else behind.truths))), tuple(passed)
         if here.place in closing and here.truths:
             passed.append(Decision(_guard(survey, here, land(*here.truths), model, known), tuple(prefix)))
+    last = path[-1]
+    if last.place in leading and last.place not in ends and last.truths:
+        # The branch itself leaves the code that is known.
+        return Decision(_guard(survey, last, lnot(land(*last.truths)), model, known), (*prefix, *last.truths)), (
+            *passed,
+        )
     return None, tuple(passed)
 
 
