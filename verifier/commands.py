@@ -23,6 +23,7 @@ from verifier.parsers import (
     man_parser,
     merge_parser,
     replay_parser,
+    slack_parser,
 )
 from verifier.report import FORMATS
 from verifier.report.verdict import INCONCLUSIVE, INTERNAL, PROVED, worst_code
@@ -141,6 +142,13 @@ def merge(words: Sequence[str]) -> int:
     return merged(merge_parser().parse_args(words))
 
 
+def slack(words: Sequence[str]) -> int:
+    """``verify-exit slack``: what is left to IRET that SYSRET could do."""
+    from verifier.slackcommand import run
+
+    return run(slack_parser().parse_args(words))
+
+
 def _clause_table() -> tuple[Clause, ...]:
     from verifier.clauses import CLAUSES, IRET_CLAUSES
 
@@ -174,5 +182,6 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "man": man,
     "merge": merge,
     "replay": replay,
+    "slack": slack,
 }
 """Name and function of each; the function takes the words behind the name and gives the exit status."""

@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         "\n       verify-exit check-certificate DIR...\n       verify-exit diff BASE HEAD\n       verify-exit doctor"
         "\n       verify-exit completion SHELL"
         "\n       verify-exit man\n       verify-exit merge PART...\n       verify-exit init [DIR]"
-        "\n       verify-exit explain-frame PATH [--set NAME=VALUE...] [--dump FILE]",
+        "\n       verify-exit explain-frame PATH [--set NAME=VALUE...] [--dump FILE]\n       verify-exit slack PATH...",
         description="Prove that a return-to-user path takes SYSRET only where it equals IRET.",
         epilog=f"Exit codes: {codes}. Several files: 1 beats 70 beats 2 beats 4 beats 3 beats 0. "
         "'verify-exit explain' lists clauses and reasons, 'verify-exit explain ID' explains one.",
@@ -231,6 +231,33 @@ def merge_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def slack_parser() -> argparse.ArgumentParser:
+    """The parser of ``verify-exit slack``."""
+    parser = Parser(
+        prog="verify-exit slack",
+        description="What the fast exits of each file leave to IRET although SYSRET would do exactly the same: which "
+        "check turns these machines away, which addresses are lost, and a least example.",
+        epilog="Exit codes: 0 it is known for every fast exit, whether something is left or not; 3 it is not; 2 wrong "
+        "call; 4 a file that cannot be read. A violated path is asked like any other.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="an assembly source, an object, or a kernel image")
+    add_arguments(parser)
+    parser.add_argument(
+        "--allow-include",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let a source include files below DIR as well",
+    )
+    parser.add_argument("--cache", action=argparse.BooleanOptionalAction, default=None, help="use earlier results")
+    parser.add_argument("--jobs", type=positive, metavar="N", help="so many files at a time")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how it is written (default: text)")
+    _add_color(parser)
+    _add_volume(parser)
+    return parser
+
+
 def _add_gate(parser: argparse.ArgumentParser) -> None:
     gate = parser.add_argument_group("gate (for CI: what the exit code makes of the findings)")
     gate.add_argument(
@@ -269,7 +296,7 @@ def _add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return output
 
 
-def _add_volume(output: argparse._ArgumentGroup) -> None:
+def _add_volume(output: argparse._ActionsContainer) -> None:
     volume = output.add_mutually_exclusive_group()
     volume.add_argument("-v", "--verbose", action="store_true", help="everything, with statistics and timings")
     volume.add_argument("-q", "--quiet", action="store_true", help="only verdicts and one line for each finding")
@@ -292,5 +319,6 @@ SUBPARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "man": man_parser,
     "merge": merge_parser,
     "replay": replay_parser,
+    "slack": slack_parser,
 }
 """Name of each sub-command and what builds its parser."""

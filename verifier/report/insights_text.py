@@ -41,7 +41,7 @@ def insights(site: SiteResult, among: Sequence[Config], width: int, verbose: boo
         yield from _fast(site, fast)
     if site.slack is not None:
         yield ""
-        yield from _slack(site, site.slack, tuple(among), verbose)
+        yield from slack_of(site, site.slack, tuple(among), verbose)
 
 
 def _hints(site: SiteResult, among: Sequence[Config]) -> Iterator[RenderableType]:
@@ -213,7 +213,8 @@ def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
 # What is left to IRET.
 
 
-def _slack(site: SiteResult, slack: Slack, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
+def slack_of(site: SiteResult, slack: Slack, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
+    """What one exit leaves to IRET."""
     yield Text.assemble(("What is left to IRET", "bold"), f": {clean(saying.slack_lead(site, slack))}")
     if slack.reason and slack.status != "unknown":
         yield line(f"{slack.reason[:1].upper()}{slack.reason[1:].rstrip('.')}.")
