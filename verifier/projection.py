@@ -18,7 +18,7 @@ from verifier.lift.symbols import Symbol
 from verifier.records import record
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land, lnot, lor, mask
-from verifier.valueset import Agreement, Asked, Open, Values, intervals, values
+from verifier.valueset import Agreement, Asked, Open, Values, fills, intervals, values
 
 __all__ = ["Conjunction", "Values", "conjunction", "symbols_in", "truth_of", "values"]
 
@@ -139,6 +139,13 @@ def _mined(asked: Asked, holds: Truth, symbols: Sequence[Symbol], entry: Entry) 
 
 def _ranged(known: Agreement, symbol: Symbol, bits: Condition | None, entry: Entry) -> Condition | None:
     """The condition on one input: its values, if few intervals say no less than its forced bits."""
+    # Where other bits are above the forced ones, intervals that say no more are many.
+    if (
+        bits is not None
+        and bits.mask >> symbol.width - 1 == 0
+        and fills(known, symbol.term, entry, bits.mask, bits.value)
+    ):
+        return bits
     found = intervals(known, symbol.term, entry, RANGES)
     if found is None or not found.exact or found.intervals == ((0, mask(symbol.width)),):
         return bits

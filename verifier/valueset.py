@@ -19,11 +19,11 @@ from verifier.minimise import least
 from verifier.prove import exactness
 from verifier.records import record
 from verifier.solver import Model, Solver
-from verifier.terms import Term, Truth, as_term, concrete, decided, eq, land, lnot, lor, mask
+from verifier.terms import Term, Truth, as_term, as_truth, concrete, eq, land, lnot, lor, mask
 
 INTERVALS = 8
 """So many intervals are told of a set of values."""
-ROUNDS = 3
+ROUNDS = 2
 """So many times as many intervals are looked for: some turn out to touch."""
 
 
@@ -160,8 +160,7 @@ def intervals(machines: Agreement, term: Term, entry: Entry, limit: int, *, cano
     # A value counts if it needs no approximation, and is left out only if even those cannot have it.
     real = exactness(registry, [*query, *entry.constraints])
     truth = land(*entry.constraints, holds, *real, eq(term, point))
-    names = frozenset() if decided(truth) is not None else truth.variables
-    symbols = [symbol for symbol in registry if symbol.name in names]
+    symbols = [symbol for symbol in registry if symbol.name in as_truth(truth).variables]
     wanted = Symbol("projected.value", width, "memory", value)
     found: list[Interval] = []
     try:
@@ -178,8 +177,7 @@ def intervals(machines: Agreement, term: Term, entry: Entry, limit: int, *, cano
             model = asked.model(*query, *real, eq(value, as_term(first, width)), *fixed)
             if model is None:
                 break
-            witness = {one.term.hash(): _witness(machines, term, one, model.value(one.term), point) for one in symbols}
-            last = _last(asked, claripy.replace_dict(truth, witness), point, first)
+            last = _last(asked, _moved(machines, truth, term, symbols, model, point), point, first)
             more = _with(found, (first, last))
             # Something that the solver assumes, and that is not in the truth, would show here.
             if len(more) > limit or asked.model(*query, *real, eq(value, as_term(last, width))) is None:
@@ -190,13 +188,38 @@ def intervals(machines: Agreement, term: Term, entry: Entry, limit: int, *, cano
     return Values(tuple(found), False) if found else None
 
 
+def fills(machines: Agreement, term: Term, entry: Entry, bits: int, value: int) -> bool:
+    """Whether the term takes each value v with v & bits = value; False also where that takes more than one try.
+
+    Raises Open.
+    """
+    registry = entry.state.shared.layout.symbols
+    if exactness(registry, [as_truth(machines.holds), *entry.constraints]):
+        return False
+    width = term.size()
+    point = claripy.BVS("projected.point", width, explicit_name=True)
+    truth = land(*entry.constraints, machines.holds, eq(term, point))
+    symbols = [symbol for symbol in registry if symbol.name in as_truth(truth).variables]
+    moved = _moved(machines, truth, term, symbols, machines.models[0], point)
+    has = eq(point & as_term(bits, width), as_term(value, width))
+    return machines.asked.model(lnot(moved), has) is None
+
+
+def _moved(
+    machines: Agreement, truth: Truth, term: Term, symbols: Sequence[Symbol], model: Model, point: Term
+) -> Truth:
+    """A truth that the model meets, about ``point``: with it for the term and what goes with that, the rest as it is."""
+    witness = {one.term.hash(): _witness(machines, term, one, model.value(one.term), point) for one in symbols}
+    return claripy.replace_dict(as_truth(truth), witness)
+
+
 def _witness(machines: Agreement, term: Term, symbol: Symbol, value: int, point: Term) -> Term:
     """An input's ``value`` while the term is ``point``: with the point's bits where it has to be as the term is."""
     width = symbol.width
     if symbol.term is term:
         return point
-    names = frozenset() if decided(machines.holds) is not None else machines.holds.variables
-    if width != point.size() or symbol.name not in names or machines.constant(symbol.term):
+    told = symbol.name in as_truth(machines.holds).variables
+    if width != point.size() or not told or machines.constant(symbol.term):
         return as_term(value, width)
     match machines.equal(symbol.term, term):
         case 0:
