@@ -202,15 +202,40 @@ class _Search:
 
         And whether they tell all of it.
         """
-        kept = [(each, truth_of(each, self.entry)) for each in said if each.kind != "other"]
-        kept = [each for each in kept if self.solver.check(one.lost, lnot(each[1])) == "unsat"]
-        for each in reversed(tuple(kept)):
-            rest = [truth for other, truth in kept if other is not each[0]]
-            if self.solver.check(one.through, *rest, lnot(each[1])) == "unsat":
-                kept.remove(each)
-        exact = sure and self.solver.check(one.through, *(truth for _, truth in kept), lnot(one.lost)) == "unsat"
+        kept = [each for each in dict.fromkeys(said) if each.kind != "other"]
+        kept = [each for each in kept if self._follows(one.lost, [], each)]
+        for index in reversed(range(len(kept))):
+            rest = [*kept[:index], *kept[index + 1 :]]
+            shorter = self._shorter(one.through, rest, kept[index])
+            kept = [*kept[:index], *([] if shorter is None else [shorter]), *kept[index + 1 :]]
+        exact = sure and self.solver.check(one.through, *self._truths(kept), lnot(one.lost)) == "unsat"
         vague = [] if exact else [each for each in said if each.kind == "other"]
-        return (*(each for each, _ in kept), *vague), exact
+        return (*kept, *vague), exact
+
+    def _truths(self, conditions: Sequence[Condition]) -> list[Truth]:
+        return [truth_of(each, self.entry) for each in conditions]
+
+    def _follows(self, premise: Truth, conditions: Sequence[Condition], conclusion: Condition) -> bool:
+        said = self._truths([conclusion])[0]
+        return self.solver.check(premise, *self._truths(conditions), lnot(said)) == "unsat"
+
+    def _shorter(self, premise: Truth, rest: Sequence[Condition], condition: Condition) -> Condition | None:
+        """A condition without the bits that follow from the premise and the rest; None if all of it follows."""
+        if self._follows(premise, rest, condition):
+            return None
+        if condition.kind != "bits" or condition.negated:
+            return condition
+        needed, parts = condition.mask, [condition.mask]
+        while parts:
+            part = parts.pop()
+            others = replace(condition, mask=needed & ~part, value=condition.value & needed & ~part)
+            asked = replace(condition, mask=part, value=condition.value & part)
+            if self._follows(premise, [*rest, others], asked):
+                needed &= ~part
+            elif part & (part - 1):
+                half = part.bit_length() + (part & -part).bit_length() - 1 >> 1
+                parts += [part & mask(half), part >> half << half]
+        return replace(condition, mask=needed, value=condition.value & needed)
 
     def _junk(self, model: Model) -> tuple[Condition, ...]:
         """What may be said of frames that no CPU writes: which words have bits that neither instruction loads."""
@@ -235,9 +260,9 @@ class _Search:
 
     def _ranges(self, one: TurnedAway, sure: bool) -> tuple[tuple[Interval, ...], bool]:
         """The values of the saved RIP among what is lost; none if these guards are not what restricts it."""
-        # Symbols beside the inputs are in the way of saying exactly which values there are.
-        inside = not one.plain or one.beside
-        found = values(self.solver, one.raw if inside else one.lost, one.rip, self.entry)
+        if not one.plain or one.beside:
+            return (), False
+        found = values(self.solver, one.lost, one.rip, self.entry)
         if found is None:
             return (), False
         # With these guards off SYSRET would be right for other values as well: those that it is taken for now.
@@ -265,7 +290,7 @@ class _Search:
             if self._found(*left, *(uses[other] for other in (*on, place))) == "some":
                 on.append(place)
         one = turned_away(self.free, self.ways, [place for place in self.places if place not in on], True)
-        one = replace(one, lost=land(one.lost, beside), raw=land(one.raw, beside))
+        one = replace(one, lost=land(one.lost, beside))
         told = self._told(one, True)
         rest = self._found(*left, lnot(one.lost)) if one.plain else "unknown"
         self._doubt(rest)

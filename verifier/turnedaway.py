@@ -12,12 +12,13 @@ from dataclasses import replace
 from verifier.clauses import of_profile
 from verifier.exploring import Exit, Survey
 from verifier.freed import Freed
+from verifier.isa.iret import iretq
 from verifier.lift.explore import Leaf
 from verifier.model import RFLAGS_BITS
-from verifier.obligations import cr3_reference
-from verifier.outcomes import SYSRET_RFLAGS
+from verifier.outcomes import SYSRET_RFLAGS, ExitView
 from verifier.prove import Path
 from verifier.records import record
+from verifier.references import Arm, of_arm
 from verifier.settling import settled, without
 from verifier.terms import Term, Truth, as_term, bits, decided, eq, ite, land, lor, mask
 
@@ -46,17 +47,16 @@ class Way:
 class TurnedAway:
     """What the guards at ``places`` turn away, all others being on.
 
-    ``through``: the remaining guards let it through to the exit; ``lost``: what SYSRET would do there is right, and
-    the machine takes IRET. ``plain``: these two are about the inputs alone. Otherwise they have
-    further symbols and hold for the machines for which they can be made true, as in ``right`` (SYSRET would be right,
-    whether it is taken or not) and ``raw`` (what is lost), over which ``rip`` is the saved RIP.
+    ``through``: the remaining guards let it through to the exit; ``right``: what SYSRET would do there is right;
+    ``lost``: and the machine takes IRET. ``rip`` is the saved RIP. ``plain``: the first and the last are about the
+    inputs alone; otherwise they have further symbols, as ``right`` may have, and hold for the machines for which they
+    can be made true.
     """
 
     places: tuple[int, ...]
     through: Truth
     lost: Truth
     right: Truth
-    raw: Truth
     rip: Term
     plain: bool
 
@@ -69,22 +69,22 @@ class TurnedAway:
 def ways_of(survey: Survey, free: Freed, exit_: Exit) -> list[Way]:
     """Every way to the exit with switches.
 
-    All clauses of the profile "equivalence" count, but for what the contract promises. Where the IRET exits
-    load different values of CR3, it is compared with the one that the machine's own IRET loads.
+    All clauses of the profile "equivalence" count, but for what the contract promises. They hold against
+    the contract's frame, and against what the IRET that the machine takes gives: work on the way there may change it.
     """
-    leaves = slow_leaves(survey)
-    loaded = cr3_reference(survey.found.leaves, exit_.setting.entry, survey.contract)[0]
-    found: list[Way] = []
+    entry, found = exit_.setting.entry, list[Way]()
+    owns = [of_arm(Arm(land(*leaf.state.path), leaf)) for leaf in slow_leaves(survey)]
     for path in free.paths[exit_.site.location.address, exit_.site.kind]:
         ordinary, rip = _ordinary(path), as_term(path.reference.frame["rip"], 64)
-        if loaded is not None:
-            slow = lor(*(land(*leaf.state.path) for leaf in leaves))
-            found.append(Way(path.conditions, (*_same(path),), slow, ordinary, rip))
-            continue
-        for leaf in leaves:
-            view = replace(path.view, cr3_reference=leaf.state.system["cr3"])
-            same = (*_same(replace(path, view=view)),)
-            found.append(Way(path.conditions, same, land(*leaf.state.path), ordinary, rip))
+        asked = {name for name, _, reference in path.view.gprs if reference is not None}
+        slow: dict[tuple[int, ...], tuple[tuple[Truth, ...], Truth]] = {}
+        for own in owns:
+            gprs = tuple((name, now, own.gprs[name] if name in asked else None) for name, now, _ in path.view.gprs)
+            view = replace(path.view, iret=iretq(own.frame, entry.la57), gprs=gprs, cr3_reference=own.cr3)
+            same = (*_same(path.view), *_same(view))
+            key = tuple(hash(one) if isinstance(one, bool) else one.hash() for one in same)
+            slow[key] = same, lor(own.condition, slow[key][1] if key in slow else False)
+        found += [Way(path.conditions, same, when, ordinary, rip) for same, when in slow.values()]
     return found
 
 
@@ -93,9 +93,9 @@ def slow_leaves(survey: Survey) -> list[Leaf]:
     return [leaf for leaf in survey.found.leaves if leaf.kind == "exit" and leaf.detail == "iretq"]
 
 
-def _same(path: Path) -> Iterator[Truth]:
+def _same(view: ExitView) -> Iterator[Truth]:
     for clause in of_profile("equivalence"):
-        truth = None if clause.promise else clause.holds(path.view)
+        truth = None if clause.promise else clause.holds(view)
         if truth is not None:
             yield truth
 
@@ -129,7 +129,7 @@ def turned_away(free: Freed, ways: Sequence[Way], places: Sequence[int], ordinar
     """What these guards turn away; ``ordinary``: of ordinary frames only."""
     off = frozenset(places)
     names = {use.args[0]: place not in off for place, use in free.switches.uses.items()}
-    plain, through, lost, right, raw = True, [], [], [], []
+    plain, through, lost, right = True, [], [], []
     rip: Term | None = None
     for way in ways:
         frame = settled(way.ordinary, names) if ordinary else True
@@ -140,11 +140,10 @@ def turned_away(free: Freed, ways: Sequence[Way], places: Sequence[int], ordinar
         through.append(land(*taken) if inside is None else inside)
         lost.append(land(*same, way.slow) if outcome is None else outcome)
         right.append(land(*same))
-        raw.append(land(*same, way.slow))
         here = settled(way.rip, names)
         rip = here if rip is None or rip.hash() == here.hash() else ite(land(*taken), here, rip, 64)
     known = as_term(0, 64) if rip is None else rip
-    return TurnedAway(tuple(places), lor(*through), lor(*lost), lor(*right), lor(*raw), known, plain)
+    return TurnedAway(tuple(places), lor(*through), lor(*lost), lor(*right), known, plain)
 
 
 def guards_met(free: Freed, ways: Sequence[Way]) -> list[int]:
