@@ -16,7 +16,6 @@ from verifier.report.words import capital, counted, hexa, sentence
 
 _RANGES = 4
 _INPUTS = 12
-_BREAK = "<br>"
 
 
 def render(comparison: Comparison, style: Style) -> str:
@@ -48,7 +47,7 @@ def _lines(found: Comparison) -> Iterator[str]:
 
 def _row(number: int, one: Divergence) -> tuple[str, ...]:
     base, head = change.heads(one)
-    what = f"{text(saying.kind_of(one))}{_BREAK}{text(base)} and {text(head)}"
+    what = f"{text(saying.kind_of(one))}: {text(base)}, {text(head)}"
     return str(number), what, _machines(one), text(_weight(one)), _example(one.example)
 
 
@@ -60,11 +59,10 @@ def _weight(one: Divergence) -> str:
 
 def _machines(one: Divergence) -> str:
     """Conditions, the saved RIPs and how exact that is, in one cell."""
-    parts = [text(saying.machines(one, ALL_CONFIGS))]
-    parts += [f"• {text(said)}" for said in each_words(one.conditions)]
+    parts = [f"{text(saying.machines(one, ALL_CONFIGS))} {'; '.join(map(text, each_words(one.conditions)))}".rstrip()]
     if one.ranges and not change.range_is_said(one):
         parts.append(f"{text(saying.ranges_lead(one.ranges_exact))}: {_ranges(one.ranges)}")
-    return _BREAK.join(parts)
+    return ". ".join(parts)
 
 
 def _ranges(ranges: Sequence[Interval]) -> str:
@@ -80,7 +78,7 @@ def _example(inputs: Iterable[Input]) -> str:
         for one in chosen[:_INPUTS]
     ]
     rest = len(chosen) - len(shown)
-    return _BREAK.join([*shown, *([f"and {rest} more"] if rest else [])])
+    return ", ".join([*shown, *([f"and {rest} more"] if rest else [])])
 
 
 def _outcomes(prefix: str, one: Divergence) -> Iterator[str]:
