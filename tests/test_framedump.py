@@ -27,6 +27,7 @@ RIP: 0033:0x7f0012345678
 Code: Unable to access opcode bytes at RIP 0x7f001234564e.
 RSP: 002b:00007ffd8c7b2e18 EFLAGS: 00000246 ORIG_RAX: 0000000000000001
 RAX: ffffffffffffffda RBX: 0000000000000000 RCX: 00007f0012345678
+RBP: 0000000000000000 R08: 0000000000000008 R09: 0000000000000009
 R10: 0000000000000000 R11: 0000000000000246 R12: 0000000000000000
 """
 SYSLOG = "".join(f"Jan  2 03:04:05 host kernel: [   12.345690] {line}\n" for line in USER.splitlines())
@@ -102,7 +103,9 @@ def test_line_of_the_set_and_carriage_returns() -> None:
 def test_code_and_control_registers_are_no_frame() -> None:
     """What is named alike and is no saved word (CR2, knlGS, "at RIP 0x…") is not taken for one."""
     found = dict(user_registers((KERNEL + USER).encode(), "dump").values)
-    assert found.keys() == {"rip", "cs", "rsp", "ss", "rflags", "orig_rax", "rax", "rbx", "rcx", "r10", "r11", "r12"}
+    general = {"rax", "rbx", "rcx", "rbp", "r8", "r9", "r10", "r11", "r12"}
+    assert found.keys() == {"rip", "cs", "rsp", "ss", "rflags", "orig_rax", *general}
+    assert (found["r8"], found["r9"]) == (8, 9)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_code_and_control_registers_are_no_frame() -> None:
         ("nothing to see here\n", "no registers were found"),
         (KERNEL, "RPL 3"),
         (GDB_INFO.replace("0x33 ", "0x10 "), "RPL 3"),
-        (USER + USER.replace("12345678", "12345679"), "several sets of user-mode registers, at lines 1, 6"),
+        (USER + USER.replace("12345678", "12345679"), "several sets of user-mode registers, at lines 1, 7"),
         ("RAX: 1234567890123456789012345678901\n", "more than 64 bits"),
         ("ip = 99999999999999999999999, cs = 51\n", "more than 64 bits"),
         ("sp = -9223372036854775809, cs = 51\n", "more than 64 bits"),

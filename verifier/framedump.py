@@ -25,7 +25,7 @@ _SELECTORS = frozenset({"cs", "ss"})
 
 # "RIP: 0033:0x7f…", "RIP: 0010:name+0x1/0x2" (no value), "EFLAGS: 00000246", "CS: 0033".
 _COLON = re.compile(
-    r"(?<![\w.])(R[A-Z]{2}|R[89]|R1[0-5]|EFLAGS|RFLAGS|ORIG_RAX|CS|SS)[ \t]{0,4}:[ \t]{0,4}"
+    r"(?<![\w.])(R[A-Z]{2}|R0?[89]|R1[0-5]|EFLAGS|RFLAGS|ORIG_RAX|CS|SS)[ \t]{0,4}:[ \t]{0,4}"
     r"(?:([0-9a-fA-F]{4}):(?![:]))?[ \t]{0,4}(?:\[<)?(?:0x)?([0-9a-fA-F]{1,64}(?![0-9A-Za-z_+]))?"
 )
 # "rip            0x7f…    0x7f…", at the start of what a log leaves of the line.
@@ -141,6 +141,6 @@ _BESIDE: Mapping[str, str] = {"rip": "cs", "rsp": "ss"}
 
 def _name(text: str) -> str | None:
     """Our name of a register, or None."""
-    name = text.lower()
+    name = text.lower().replace("r0", "r")
     name = _OTHER.get(name) or _HALVES.get(name) or name
     return name if name in _KNOWN else None

@@ -52,7 +52,7 @@ def delivered(
         if solver.check(lor(*(land(path, truth) for path, truth in asked))) != "unsat":
             never = lor(*(land(path, lnot(truth)) for path, truth in asked))
             events.append(Event(text, solver.check(never) == "unsat"))
-    if any(event.certain and event.text in (NOT_USER, _LOST) for event in events):
+    if any(event.certain and event.text in _NOTHING for event in events):
         return None, tuple(events)
     names = [*_STATE, *(name for name in GPRS if any(name == one for one, _, _ in views[0][1].gprs)), "gs_base"]
     terms = {name: [(path, _term(view, name)) for path, view in views] for name in names}
@@ -94,6 +94,10 @@ def _open(name: str, terms: Sequence[Term], entry: Entry, given: Mapping[str, in
 
 
 _LOST = "#GP(0) at CPL0 with the user's RSP loaded"
+_REFUSED = "#GP(0) at CPL0 on the kernel's stack"
+_NESTED = "#GP(0) at CPL0: NT is set"
+_NOTHING = frozenset({NOT_USER, _LOST, _REFUSED, _NESTED})
+"""With these nothing of the user's state is loaded, or none that is modelled."""
 
 
 def _traps(view: ExitView) -> Truth:
@@ -109,8 +113,8 @@ _FAST = (
 )
 _IRET = (
     (NOT_USER, lambda view: lnot(eq(bits(view.sysret.cs, 1, 0), _USER_RPL))),
-    ("#GP(0) at CPL0 on the kernel's stack", lambda view: view.sysret.fault),
-    ("#GP(0) at CPL0: NT is set", lambda view: eq(view.nt, 1)),
+    (_REFUSED, lambda view: view.sysret.fault),
+    (_NESTED, lambda view: eq(view.nt, 1)),
     ("#DB after the first user instruction", _traps),
 )
 _EVENTS = {"iretq": _IRET, **dict.fromkeys(("sysretq", "sysretl", "sysexitq", "sysexitl"), _FAST)}

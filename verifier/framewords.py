@@ -149,6 +149,10 @@ def _unknown(name: str, survey: Survey) -> str:
     entry = survey.setting.entry
     slots = [slot for slot, _, _ in entry.state.shared.frame_slots]
     where = f"at {survey.start.name} with the contract {survey.contract.name}"
+    if _plain(name).startswith("frame.") and survey.task.auto:
+        return (
+            f"{printable(name)}: with --frame auto nothing is known of the frame; give --frame contract, or name memory"
+        )
     if _plain(name).startswith("frame.") and not slots:
         return f"{printable(name)}: there is no frame {where}; name registers at the entry (NAME@entry) or memory"
     known = [*slots, *_ALIASES]

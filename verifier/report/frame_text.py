@@ -115,7 +115,7 @@ def _decided(guard: Passed, always: bool, given: frozenset[str]) -> Iterator[str
         f"{input_words(name)} is {hexa(value)}" + ("" if name in given else " (not given)")
         for name, value in guard.values
     ]
-    yield from _folded("; ".join([*wrong, *values]), "      ", "        ")
+    yield from _folded("; ".join([*wrong, *dict.fromkeys(values)]), "      ", "        ")
 
 
 def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
@@ -129,15 +129,15 @@ def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
             yield f"      {one.name:<8} {hexa(one.value):<18}  {meaning}".rstrip()
         else:
             on = inputs_words(one.inputs) or "what is not known"
-            yield from _folded(f"{one.name:<8} not given: made of {on}", "      ", "               ")
-    for place, text in (("frame.", "from the frame, not given"), ("", "as at the entry, not given")):
+            yield from _folded(f"from {on}, not given", f"      {one.name:<8} ", "               ")
+    for place, text in (("frame.", "as in the frame, not given"), ("", "as at the entry, not given")):
         here = [one for one in copies if one.inputs[0].startswith("frame.") == bool(place)]
         plain = [one.name for one in here if one.inputs[0] == place + one.name]
         if plain:
             yield from _folded(f"{' '.join(plain)}: {text}", "      ", "        ")
         for one in here:
             if one.name not in plain:
-                yield f"      {one.name:<8} {input_words(one.inputs[0])}, not given"
+                yield f"      {one.name:<8} {input_words(one.inputs[0])} at the entry, not given"
 
 
 def _exit(exit_: FastExit, among: Sequence[Config], several: bool) -> Iterator[str]:
