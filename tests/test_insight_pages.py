@@ -318,11 +318,12 @@ def test_what_differs_is_marked_by_a_sign_and_a_word() -> None:
         (1 << 47, "2^47 addresses"),
         ((1 << 47) - 4096, "2^47 - 4096 addresses"),
         (1 << 64, "2^64 addresses"),
+        ((1 << 56) - (1 << 47), "2^56 - 2^47 addresses"),
         (0x1234_5678_9ABC, "0x123456789abc addresses"),
     ],
 )
 def test_numbers_of_addresses(number: int, said: str) -> None:
-    """A large number is a power of two, or one less a little; else it is written out."""
+    """A large number is a power of two, or one less a little or less another; else it is written out."""
     assert amount(number) == said
 
 

@@ -10,6 +10,7 @@ from verifier.clauses import clause
 from verifier.insights import GuardUse
 from verifier.model import SiteResult
 from verifier.records import record
+from verifier.report.conditions import Wording, names_of
 
 Mark = Literal["needed", "part", "unsure", ""]
 State = Literal["proved", "violated", "waived"]
@@ -91,6 +92,13 @@ def worth(guard: GuardUse) -> str:
     if guard.unsure:
         return "perhaps redundant"
     return "redundant, another check does its part" if guard.rests else "redundant"
+
+
+def wording(site: SiteResult) -> Wording:
+    """Short words for what all guards of an exit demand and look at."""
+    guards = site.guards or ()
+    looked = [name for guard in guards if not guard.demands for name in guard.reads]
+    return Wording([*names_of(one for guard in guards for one in guard.demands), *looked])
 
 
 def tally(site: SiteResult) -> str:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from verifier.insights import Condition, Divergence, GuardUse, Hint, Interval, Lost
-from verifier.model import FRAME_WORDS, Config, FileReport, Input, OutcomeView, SiteResult
-from verifier.report import checks, saying
-from verifier.report.conditions import inputs_words, words
+from verifier.model import Config, FileReport, Input, SiteResult
+from verifier.report import change as change_words, checks, saying
+from verifier.report.conditions import Wording, each_words
 from verifier.report.hints import closing
-from verifier.report.machine import fate
 from verifier.report.mdtext import block, code, codes, table, text
 from verifier.report.meaning import meaning, switch
 from verifier.report.words import hexa, sentence, source
@@ -26,11 +25,13 @@ def matrix(site: SiteResult) -> Iterator[str]:
     found = checks.columns(site)
     yield from ("#### Which check proves what", "", text(checks.tally(site)), "")
     heads = [_head(one) for one in found]
+    wording = checks.wording(site)
     rows = (
-        (_place(guard), _lets(guard), *(_cell(guard, one) for one in found), text(checks.worth(guard)))
+        (_place(guard), _lets(guard, wording), *(_cell(guard, one) for one in found), text(checks.worth(guard)))
         for guard in site.guards
     )
     yield from table(("check", "lets pass", *heads, "in all"), rows)
+    yield from (f"- {text(note)}" for note in wording.notes)
     for one in found:
         if one.state != "proved":
             hinted = any(set(hint.clauses) & set(one.ids) for hint in site.hints)
@@ -57,10 +58,10 @@ def _place(guard: GuardUse) -> str:
     return f"{code(source(guard.location))} {code(' '.join(guard.location.text.split()))}{variant}"
 
 
-def _lets(guard: GuardUse) -> str:
+def _lets(guard: GuardUse, wording: Wording) -> str:
     if guard.demands:
-        return text("; ".join(words(one) for one in guard.demands))
-    looks = f" (it looks at {inputs_words(guard.reads)})" if guard.reads else ""
+        return text("; ".join(wording.condition(one) for one in guard.demands))
+    looks = f" (it looks at {wording.inputs(guard.reads)})" if guard.reads else ""
     return text(f"does not close the way by itself{looks}")
 
 
@@ -114,7 +115,8 @@ def change(report: FileReport) -> Iterator[str]:
     found = report.comparison
     if found is None:
         return
-    yield from ("### What this change does to user space", "", f"**{text(saying.change_lead(found))}**", "")
+    yield from ("### What this change does to user space", "", f"**{text(change_words.summary(found))}.**", "")
+    yield from (text(saying.change_lead(found)), "")
     yield from (f"- {text(sentence(one))}." for one in found.reasons)
     if found.reasons:
         yield ""
@@ -124,7 +126,7 @@ def change(report: FileReport) -> Iterator[str]:
         for name, side in sides
     )
     yield from table(("version", "verdict", "violated", "path", "entry", "SHA-256"), rows)
-    for one in found.divergences:
+    for one in change_words.ordered(found):
         yield from _divergence(one, report.configs)
     assumed = ((code(name), text(f"{sentence(said)}.")) for name, said in found.assumptions)
     yield from table(("only the comparison assumes", ""), assumed)
@@ -136,38 +138,26 @@ def _divergence(one: Divergence, among: tuple[Config, ...]) -> Iterator[str]:
     yield from _conditions(one.conditions)
     yield from _ranges(one.ranges, one.ranges_exact)
     yield from _inputs(one.example)
-    base, head = _fields(one.base), _fields(one.head)
-    names = [name for name in dict.fromkeys((*base, *head)) if name in one.differs or name in FRAME_WORDS]
-    ends = _end(one.base, one.base_end), _end(one.head, one.head_end)
-    rows: list[tuple[str, ...]] = [("outcome", _differs(ends[0] != ends[1]), text(ends[0]), text(ends[1]))]
-    for name in names:
-        cells = (code(_shown(fields.get(name))) for fields in (base, head))
-        rows.append((text(name), _differs(name in one.differs), *cells))
-    yield from table(("what becomes of it", "", _title("BASE", one.base), _title("HEAD", one.head)), rows)
+    fields, ends = change_words.rows(one)
+    rows = [("outcome", _differs(ends[0] != ends[1]), text(ends[0]), text(ends[1]))]
+    rows += [(text(name), _differs(bad), code(_shown(base)), code(_shown(head))) for name, bad, base, head in fields]
+    titles = (text(title) for title in change_words.heads(one))
+    yield from table(("what becomes of it", "", *titles), rows)
+    others = change_words.others(one)
+    if others:
+        yield from (f"Also different: {codes(others)}.", "")
 
 
 def _differs(so: bool) -> str:
     return "**differs**" if so else ""
 
 
-def _title(name: str, outcome: OutcomeView | None) -> str:
-    return name if outcome is None else f"{name}: {code(outcome.instruction)}"
-
-
-def _end(outcome: OutcomeView | None, end: str) -> str:
-    return fate(outcome) if outcome is not None else end or "does not leave to user space"
-
-
-def _fields(outcome: OutcomeView | None) -> dict[str, int | None]:
-    return {} if outcome is None else {field.name: field.value for field in outcome.fields}
-
-
 def _shown(value: int | None) -> str:
     return "-" if value is None else hexa(value)
 
 
-def _conditions(found: Iterable[Condition]) -> Iterator[str]:
-    said = [f"- {text(words(one))}" for one in found]
+def _conditions(found: Sequence[Condition]) -> Iterator[str]:
+    said = [f"- {text(one)}" for one in each_words(found)]
     yield from (*said, "") if said else ()
 
 

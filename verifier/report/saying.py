@@ -106,13 +106,15 @@ def span(interval: Interval) -> str:
 
 
 def amount(number: int) -> str:
-    """A number of addresses; a large one by the power of two that it is, or is just below."""
+    """A number of addresses; a large one by the powers of two that it is made of, if these are two at most."""
     power = (number - 1).bit_length()
     below = (1 << power) - number
     if number < _SMALL:
         return "1 address" if number == 1 else f"{number} addresses"
     if below <= _NEAR:
         return f"2^{power}{f' - {below}' if below else ''} addresses"
+    if below & (below - 1) == 0:
+        return f"2^{power} - 2^{below.bit_length() - 1} addresses"
     return f"{hexa(number)} addresses"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from verifier.insights import Comparison, Divergence, Side
 from verifier.model import OutcomeView
-from verifier.report import saying
+from verifier.report import change, saying
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page
@@ -22,12 +22,13 @@ def shown(page: Page) -> Content:
 
 
 def _parts(page: Page, found: Comparison) -> Iterator[Content]:
-    yield el("p", saying.change_lead(found), class_=f"sentence change {found.status}")
+    yield el("p", el("strong", change.summary(found), "."), class_=f"sentence change {found.status}")
+    yield el("p", saying.change_lead(found))
     yield items(said(one) for one in found.reasons) if found.reasons else None
     columns = ("Version", "Verdict", "Violated", "Path", "Entry", "SHA-256")
     rows = (_side("BASE", found.base), _side("HEAD", found.head))
     yield table(hidden("The two versions"), columns, rows, "sides")
-    for order, one in enumerate(found.divergences):
+    for order, one in enumerate(change.ordered(found)):
         yield _divergence(page, order, one)
     if found.assumptions:
         assumed = (row(code(name), said(text)) for name, text in found.assumptions)
@@ -41,6 +42,7 @@ def _side(name: str, side: Side) -> Element:
 
 def _divergence(page: Page, order: int, one: Divergence) -> Element:
     mark, name = ("✗ ", "bad") if one.wrong else ("≠ ", "warn") if one.visible else ("✓ ", "good")
+    also = [[", " if at else None, code(name)] for at, name in enumerate(change.others(one))]
     return el(
         "div",
         heading(page.level + 1, saying.kind_of(one)),
@@ -54,6 +56,7 @@ def _divergence(page: Page, order: int, one: Divergence) -> Element:
         heading(page.level + 2, "Example"),
         state.inputs(one.example, "Every machine is one."),
         state.outcomes(_column("BASE", one.base, one.base_end), _column("HEAD", one.head, one.head_end), one.differs),
+        el("p", "Also different: ", also, ".") if also else None,
         id=f"{page.prefix}-d{order}",
         class_="divergence",
     )

@@ -9,13 +9,12 @@ from verifier.insights import GuardUse, Hint
 from verifier.model import SiteResult
 from verifier.report import checks, saying
 from verifier.report.checks import Column
-from verifier.report.conditions import inputs_words
+from verifier.report.conditions import Wording
 from verifier.report.hints import closing
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, examples
-from verifier.report.html.parts import badge, code, heading, hidden, spot, table
-from verifier.report.words import source
+from verifier.report.html.parts import badge, code, heading, hidden, near, spot, table
 
 _SIGNS = {mark: (sign, text) for mark, sign, text in checks.LEGEND}
 
@@ -65,6 +64,7 @@ def _site(page: Page, number: int, site: SiteResult, several: bool) -> Element:
         title,
         el("p", checks.tally(site)),
         [_legend(site), shown] if rows else None,
+        [el("p", note, class_="note") for note in checks.wording(site).notes],
         [el("p", _head(page, number, one), ": ", _failed(page, number, site, one)) for one in failed],
         [el("p", f"{why}: ", _names(names), ".", class_="note") for why, names in checks.unguarded(site)],
     )
@@ -83,6 +83,7 @@ def _head(page: Page, number: int, column: Column) -> Content:
 
 def _rows(page: Page, number: int, site: SiteResult, columns: Sequence[Column]) -> Iterator[Element]:
     guards = site.guards or ()
+    wording = checks.wording(site)
     for order, guard in enumerate(guards):
         cells = []
         for column in columns:
@@ -96,7 +97,7 @@ def _rows(page: Page, number: int, site: SiteResult, columns: Sequence[Column]) 
         yield el(
             "tr",
             el("th", _place(page, site, guard), scope="row"),
-            el("td", _demands(guard), class_="lets"),
+            el("td", _demands(guard, wording), class_="lets"),
             cells,
             el("td", worth, class_="needed" if guard.needed else "spare"),
             id=f"{page.site(number)}-g{order}",
@@ -108,19 +109,18 @@ def _place(page: Page, site: SiteResult, guard: GuardUse) -> Content:
     where = guard.location
     listed = page.row_of(site, where)
     # Next to the file's name there is no room for the table.
-    near = where.line is not None and where.file == site.location.file
-    name = f"line {where.line}" if near else source(where)
+    name = near(where, site.location)
     return [
         el("a", name, href=f"#{listed}") if listed else name,
         el("div", code(" ".join(where.text.split())), f" with {guard.variant}" if guard.variant else None),
     ]
 
 
-def _demands(guard: GuardUse) -> Content:
+def _demands(guard: GuardUse, wording: Wording) -> Content:
     """The conditions for the way to the exit to stay open."""
     if guard.demands:
-        return state.conditions(guard.demands)
-    looks = el("small", f"(it looks at {inputs_words(guard.reads)})") if guard.reads else None
+        return state.listed([wording.condition(one) for one in guard.demands])
+    looks = el("small", f"(it looks at {wording.inputs(guard.reads)})") if guard.reads else None
     return ["does not close the way by itself ", looks]
 
 

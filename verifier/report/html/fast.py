@@ -11,8 +11,7 @@ from verifier.report import saying
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page
-from verifier.report.html.parts import heading, spot
-from verifier.report.words import source
+from verifier.report.html.parts import heading, near, spot
 
 
 def taken(page: Page) -> Content:
@@ -62,7 +61,7 @@ def _lost(page: Page, number: int, site: SiteResult, order: int, one: Lost) -> E
     for where in one.guards:
         listed = page.row_of(site, where)
         if listed is not None:
-            links += [" ", el("a", f"Show {source(where)} in the listing", href=f"#{listed}", class_="go")]
+            links += [" ", el("a", f"Show {near(where, site.location)} in the listing", href=f"#{listed}", class_="go")]
     return el(
         "div",
         heading(page.level + 1 + (len(page.report.sites) > 1), saying.lost_lead(one)),

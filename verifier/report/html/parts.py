@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from verifier.model import Config, FileReport, Location, Reach, Status, Verdict
 from verifier.report.html.element import Content, Element, el
-from verifier.report.words import counted, hexa, in_order, place, sentence
+from verifier.report.words import counted, hexa, in_order, place, sentence, source
 
 MARKS: dict[str, tuple[str, str]] = {
     "proved": ("✓", "good"),
@@ -64,6 +64,12 @@ def spot(location: Location) -> str:
     """``file:line, symbol+0xNN``, as far as it is known."""
     line = f"{location.file}:{location.line}, " if location.file is not None and location.line is not None else ""
     return f"{line}{place(location)}"
+
+
+def near(location: Location, site: Location) -> str:
+    """``line 58`` if that is enough, seen from an exit in the same file; else ``file:line`` or a symbol."""
+    same = location.line is not None and location.file == site.file
+    return f"line {location.line}" if same else source(location)
 
 
 def number(value: int | None) -> str:

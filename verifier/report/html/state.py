@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from verifier.insights import Condition, Interval
 from verifier.model import FRAME_WORDS, Field, Input, OutcomeView
 from verifier.records import record
 from verifier.report import spacebar
-from verifier.report.conditions import words
+from verifier.report.conditions import each_words
 from verifier.report.html.element import Content, Element, Trusted, el
 from verifier.report.html.parts import code, fold, hidden, items, number, row, table
 from verifier.report.machine import fate
@@ -71,13 +71,17 @@ def _meaning(one: Input) -> str:
     return "; ".join(filter(None, parts))
 
 
-def conditions(found: Iterable[Condition]) -> Content:
+def conditions(found: Sequence[Condition]) -> Content:
     """A list of conditions, all of which hold; None without any."""
-    said = [_valued(words(one)) for one in found]
-    return items(said, "conditions") if said else None
+    return listed(each_words(found))
 
 
-def _valued(text: str) -> Content:
+def listed(said: Sequence[str]) -> Content:
+    """The words of conditions as a list; None without any."""
+    return items((valued(one) for one in said), "conditions") if said else None
+
+
+def valued(text: str) -> Content:
     """A text whose values are set as code."""
     return [code(part) if at % 2 else part for at, part in enumerate(_VALUE.split(text))]
 
@@ -87,7 +91,7 @@ def ranges(found: Sequence[Interval], exact: bool) -> Content:
     if not found:
         return None
     parts = el("ol", [el("li", name) for _, name in spacebar.PARTS], class_="parts", aria_hidden="true")
-    said = items((_valued(span(one)) for one in found), "spans")
+    said = items((valued(span(one)) for one in found), "spans")
     shown = fold(f"{len(found)} ranges", said) if len(found) > _FEW else said
     return [
         el("p", f"{ranges_lead(exact)}."),
