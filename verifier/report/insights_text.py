@@ -67,6 +67,7 @@ def _guards(site: SiteResult, guards: Sequence[GuardUse], width: int) -> Iterato
     if not guards:
         yield line("No branch on the way to this exit depends on the machine.")
         return
+    yield line("Branches that depend on the machine; it comes to this exit only if their demands hold.", "dim")
     wording = Wording([*names_of(one for guard in guards for one in guard.demands), *_looked_at(guards)])
     for note in wording.notes:
         yield line(note, "dim")
@@ -148,8 +149,8 @@ def _sums(guards: Sequence[GuardUse], file: str | None) -> Iterator[RenderableTy
     if needed:
         yield said(
             "Single points of failure",
-            f"{_places(needed, file)}. If one of them alone let every machine pass, what it is needed for would no "
-            "longer be proved.",
+            f"{_places(needed, file)}. If {'it' if len(needed) == 1 else 'one of them'} alone let every machine pass, "
+            "what it is needed for would no longer be proved.",
         )
     replaceable = [guard.location for guard in guards if not guard.needed and guard.rests]
     spare = [guard.location for guard in guards if not guard.needed and not guard.rests]
