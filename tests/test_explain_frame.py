@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -410,3 +411,16 @@ def test_without_a_frame_the_conditions_are_printed(capsys: pytest.CaptureFixtur
     found = json.loads(out)
     assert (code, found["schema"], found["answers"]) == (0, "verify-exit-frame/1", [])
     assert found["exits"][0]["taken"][0]["exact"] is True
+
+
+@pytest.mark.parametrize("sample", ["memory-per-cpu-load.S", "linux-full-exit.S"])
+def test_the_page_shows_real_output(
+    sample: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/explain-frame.md prints under a command is how that command's output begins."""
+    page = (SAMPLES.parent / "docs" / "explain-frame.md").read_text(encoding="utf-8")
+    pattern = rf"(?ms)^```\nverify-exit explain-frame (samples/{re.escape(sample)}[^\n]*)\n```\n\n```text\n(.*?)^```$"
+    ((words, shown),) = re.findall(pattern, page)
+    monkeypatch.chdir(SAMPLES.parent)
+    code, out, _ = run(capsys, *words.split())
+    assert code == 0 and out.startswith(shown)
