@@ -208,7 +208,7 @@ def fills(machines: Agreement, term: Term, entry: Entry, bits: int, value: int) 
 def _moved(
     machines: Agreement, truth: Truth, term: Term, symbols: Sequence[Symbol], model: Model, point: Term
 ) -> Truth:
-    """A truth that the model meets, about ``point``: with it for the term and what goes with that, the rest as it is."""
+    """A truth that the model meets, about ``point``: with it for the term and what goes with that, else as it is."""
     witness = {one.term.hash(): _witness(machines, term, one, model.value(one.term), point) for one in symbols}
     return claripy.replace_dict(as_truth(truth), witness)
 
