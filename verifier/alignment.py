@@ -105,11 +105,12 @@ class Alignment:
 
 
 def aligned(base: Survey, head: Survey) -> Alignment:
-    """Align HEAD's symbols with BASE's."""
+    """Align HEAD's symbols with BASE's; of one file and one entry all are the same."""
     left, right = base.setting.entry, head.setting.entry
+    one = base.task.image.sha256 == head.task.image.sha256 and base.start == head.start
     symbols = Symbols()
     known: dict[Hashable, Symbol] = {}
-    keys = _Keys(base, lambda term: term)
+    keys = _Keys(base, lambda term: term, one)
     rests: dict[str, str] = {}
     open_: set[str] = set()
     for symbol in left.state.shared.layout.symbols:
@@ -125,7 +126,7 @@ def aligned(base: Survey, head: Survey) -> Alignment:
         if other is not None and other[0] is not term:
             leaves[term.args[0]] = other[0]
     renaming = Renaming(leaves)
-    keys = _Keys(head, renaming)
+    keys = _Keys(head, renaming, one)
     shared: set[str] = set()
     added: set[str] = set()
     for symbol in right.state.shared.layout.symbols:
@@ -200,8 +201,9 @@ class _Keys:
     A key that was given before gets a number: two symbols of one side never have the same.
     """
 
-    def __init__(self, survey: Survey, rename: Callable[[Term], Term]) -> None:
+    def __init__(self, survey: Survey, rename: Callable[[Term], Term], by_name: bool) -> None:
         self._image = survey.task.image
+        self._by_name = by_name
         self._executed = survey.explorer.executed
         self._rename = rename
         self._met: Counter[Hashable] = Counter()
@@ -218,6 +220,8 @@ class _Keys:
 
         None: it is like no other. An approximation is: what may have hit it is not told by its name.
         """
+        if self._by_name:
+            return (symbol.name, symbol.width), ""
         if symbol.otherwise is not None:
             return None, ""
         found, by = self._key(symbol)

@@ -242,7 +242,7 @@ class _Pair:
                 continue
             with self.solver.scope():
                 self.solver.assume(condition)
-                same = next((configs for one, configs in told if self._as_told(one, holds)), None)
+                same = next((configs for one, configs in told if self._as_told(one, holds, rip)), None)
                 if same is None:
                     told.append((self._told(holds, ways, rip), same := []))
             same.append(config)
@@ -277,16 +277,19 @@ class _Pair:
             return _Told(said.conditions, said.exact, (), ranges is not None)
         return _Told(said.conditions, said.exact, ranges.intervals, ranges.exact)
 
-    def _as_told(self, told: _Told, holds: Truth) -> bool:
+    def _as_told(self, told: _Told, holds: Truth, rip: Term | None) -> bool:
         """Whether the same can be said under another configuration as well."""
         if any(one.kind == "other" for one in told.conditions):
-            return False
-        if told.ranges and not (told.exact and told.ranges_exact):
             return False
         said = land(*(truth_of(one, self.joint.entry) for one in told.conditions))
         if self.solver.check(holds, lnot(said)) != "unsat":
             return False
-        return not told.exact or self.solver.check(said, lnot(holds)) == "unsat"
+        if told.exact:
+            return self.solver.check(said, lnot(holds)) == "unsat"
+        if not told.ranges:
+            return True
+        ranges = None if rip is None else values(self.solver, holds, rip, self.joint.entry)
+        return ranges is not None and (ranges.intervals, ranges.exact) == (told.ranges, told.ranges_exact)
 
     def _tell(
         self, about: _Class, meetings: Sequence[_Meeting], said: _Told, configs: tuple[Config, ...], holds: Truth
