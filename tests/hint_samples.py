@@ -16,7 +16,7 @@ from verifier.options import Options
 from verifier.pipeline import surveyed, verify
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-MACRO = re.compile(r"^\t\.macro\t(\w+)\n(.*?)^\t\.endm$", re.MULTILINE | re.DOTALL)
+MACRO = re.compile(r"^\t\.macro[ \t]+(\w+)[ \t]*(.*)\n((?:.*\n)*?)\t\.endm$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def found(path: Path) -> list[tuple[Survey, Exit, tuple[Hint, ...]]]:
 
 
 def copied(name: str, folder: Path) -> Path:
-    """A copy of a sample with what it may include; macros without arguments are written out, line by line."""
+    """A copy of a sample with what it may include; macros are written out: each instruction has its own line."""
     text = (SAMPLES / name).read_text(encoding="utf-8")
     included = (SAMPLES / other for other in re.findall(r'^#include "(.*)"', text, re.MULTILINE))
     for other in {*SAMPLES.glob("*.h"), *SAMPLES.glob("*.toml"), *included}:
@@ -52,15 +52,33 @@ def copied(name: str, folder: Path) -> Path:
             if f'#include "{path.name}"' in text or (path.name == "exit.h" and '#include "' in text)
         ),
     ]
-    bodies = {macro: body for source in sources for macro, body in MACRO.findall(source)}
+    bodies = {
+        macro: (re.findall(r"\w+", parameters), body.splitlines())
+        for source in sources
+        for macro, parameters, body in MACRO.findall(source)
+        if ":" not in parameters
+    }
+    path = folder / name
+    path.write_text("\n".join(_expanded(text.splitlines(), bodies)) + "\n", encoding="utf-8")
+    return path
+
+
+def _expanded(text: list[str], bodies: dict[str, tuple[list[str], list[str]]]) -> list[str]:
+    """Lines with the macros of ``bodies`` written out wherever they are used outside of others."""
     lines: list[str] = []
     inside = False
-    for line in text.splitlines():
+    for line in text:
         inside = (inside or line.startswith("\t.macro")) and not line.startswith("\t.endm")
-        lines += [line] if inside or line.strip() not in bodies else bodies[line.strip()].splitlines()
-    path = folder / name
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+        name, *rest = line.partition("//")[0].split(None, 1) or [""]
+        given = [one.strip() for one in rest[0].split(",")] if rest else []
+        if inside or ";" in line or name not in bodies or len(bodies[name][0]) != len(given):
+            lines.append(line)
+            continue
+        parameters, body = bodies[name]
+        for parameter, value in zip(parameters, given, strict=True):
+            body = [one.replace(f"\\{parameter}", value) for one in body]
+        lines += _expanded(body, bodies)
+    return lines
 
 
 def applied(path: Path) -> Outcome:

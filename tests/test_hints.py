@@ -76,7 +76,6 @@ def test_a_proved_exit_has_no_hints(name: str) -> None:
     "name",
     [
         *("clause-gpr-rbx-leak.S", "clause-irq-sti.S", "clause-cr3-forgotten.S", "clause-rsp-kernel.S"),
-        *("clause-gs-twice.S", "clause-star-rpl.S", "clause-ss-attrs.S"),
         "call-helper-clobbers-rcx.S",  # RCX is not what any slot holds
         "memory-alias-subtracted.S",  # RFLAGS in the frame is a constant that no machine may leave with
     ],
@@ -193,7 +192,7 @@ def test_tests_that_others_make_needless_are_left_out() -> None:
 
 
 APPLIED = (
-    *("call-after-checks.S", "call-answer-trusted.S", "clause-rip-dropped.S", "clause-canonical-dropped.S"),
+    *("call-after-checks.S", "clause-rip-dropped.S", "clause-canonical-dropped.S"),
     *("auto-tf-dropped.S", "cve-2014-4699.S", "flow-loop-writes-frame.S", "freebsd-sa-12-04.S"),
     *("mask-load-sees-store.S", "restore-copy-short.S"),
 )

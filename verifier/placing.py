@@ -9,17 +9,17 @@ it fits in front of what gives the frame up. The instructions change no register
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 
 import claripy
 
 from verifier.exploring import Exit, Survey
 from verifier.lift.decode import CONDITIONAL_JUMPS
-from verifier.lift.explore import Explorer
 from verifier.lift.regions import linear
 from verifier.lift.state import State
 from verifier.model import FRAME_WORDS, GPRS, Image, Location, address_of
+from verifier.solver import Solver
 from verifier.suggestion import TO_IRET, Spot, Word
 from verifier.terms import Term, add, as_term
 from verifier.trace import Followed
@@ -34,6 +34,10 @@ _GIVES_UP = frozenset({"gs_base", "kernel_gs_base", "cr3"})
 _CALLED, _RESUMED = " returns with anything", "its handler goes on behind it"
 _ANYTHING = frozenset({"*"})
 _REACH = 1 << 31
+_TRIED = 64
+"""So many guards are looked at, the last ones."""
+_STEPS = 256
+"""So many steps are looked at in front of what gives the frame up."""
 
 
 class Ground:
@@ -44,6 +48,9 @@ class Ground:
         self._explorer = survey.explorer
         self.configs = survey.task.configs
         self._guards: list[tuple[Location, list[State], str]] | None = None
+        self._following: dict[int, list[int]] = defaultdict(list)
+        for source, target in self._explorer.edges:
+            self._following[source].append(target)
 
     def spot(self, words: Sequence[Word]) -> Spot:
         """The last place on the way to the exit where a test of these words fits.
@@ -90,42 +97,53 @@ class Ground:
         for _, state in explorer.crossed:
             if state.decoded is not None and state.decoded.mnemonic in CONDITIONAL_JUMPS:
                 crossing[state.decoded.address].append(state)
-        found: list[tuple[tuple[int, ...], Location, list[State], str]] = []
-        for address, states in crossing.items():
-            places = [place for place in executed if address_of(place) == address]
-            following = [
-                target
-                for source, target in explorer.edges
-                if source in places and address_of(target) == executed[source].next
-            ]
+        places: dict[int, list[int]] = defaultdict(list)
+        for place in executed:
+            places[address_of(place)].append(place)
+        ranked = [
+            (max(explorer.order.rank(state.calls, places[address][0]) for state in states), places[address][0], states)
+            for address, states in crossing.items()
+            if len(places[address]) == 1
+        ]
+        found: list[tuple[Location, list[State], str]] = []
+        for _, place, states in sorted(ranked, key=lambda one: one[:2], reverse=True)[:_TRIED]:
+            following = [one for one in self._following[place] if address_of(one) == executed[place].next]
             targets = {state.place for state in states}
-            if len(places) != 1 or len(following) != 1 or len(targets) != 1 or following[0] in targets:
+            if len(following) != 1 or len(targets) != 1 or following[0] in targets:
                 continue
-            if not self._passed(places[0]) or _reads_flags(explorer, [following[0], *targets]):
-                continue
-            rank = max(explorer.order.rank(state.calls, places[0]) for state in states)
-            where = self._survey.task.locate(executed[places[0]])
-            found.append((rank, where, states, _label(self._survey.task.image, min(targets))))
-        return [(where, states, target) for _, where, states, target in sorted(found, key=lambda one: one[0])[::-1]]
+            if self._passed(place) and not self._reads_flags([following[0], *targets]):
+                where = self._survey.task.locate(executed[place])
+                found.append((where, states, _label(self._survey.task.image, min(targets))))
+        return found
 
     def _passed(self, place: int) -> bool:
         """Whether every path from the entry to the exit goes through that place."""
         ends = {path.leaf.state.place for path in self._exit.paths}
         start = self._survey.start.address
-        following: dict[int, list[int]] = defaultdict(list)
-        for source, target in self._explorer.edges:
-            following[source].append(target)
         todo = [one for one in self._explorer.executed if address_of(one) == start and one != place]
         seen = set(todo)
         while todo:
             one = todo.pop()
             if one in ends:
                 return False
-            for target in following[one]:
-                if target != place and target not in seen:
-                    seen.add(target)
-                    todo.append(target)
+            fresh = [target for target in self._following[one] if target != place and target not in seen]
+            seen.update(fresh)
+            todo += fresh
         return True
+
+    def _reads_flags(self, places: Iterable[int]) -> bool:
+        """Whether something reads, from one of the places on, flags that were set before."""
+        todo = list(places)
+        seen = set(todo)
+        while todo:
+            one = todo.pop()
+            mnemonic = self._explorer.decode(one).mnemonic
+            if _READERS.match(mnemonic):
+                return True
+            if mnemonic not in _WRITERS:
+                todo += (target for target in self._following[one] if target not in seen)
+                seen.update(self._following[one])
+        return False
 
     def _in_front(self, words: Sequence[Word], addresses: Sequence[Term | None]) -> Spot:
         """A place between the last change of the words and the first step that only the fast exit takes."""
@@ -143,7 +161,7 @@ class Ground:
         )
         behind = followed.done[changed].location if changed >= 0 else None
         gprs = dict(self._exit.setting.entry.state.gprs)
-        fits: list[tuple[int, dict[str, Term]]] = []
+        fits: deque[tuple[int, dict[str, Term]]] = deque(maxlen=_STEPS)
         for index, one in enumerate(followed.done):
             if index > changed:
                 fits.append((index, dict(gprs)))
@@ -155,7 +173,7 @@ class Ground:
             if len(bases) < len(words):
                 continue
             one = followed.done[index]
-            if not self._passed(one.place) or _reads_flags(self._explorer, [one.place]):
+            if not self._passed(one.place) or self._reads_flags([one.place]):
                 break
             terms = [self._content(followed, word, address) for word, address in zip(words, addresses, strict=True)]
             return Spot(None, one.location, behind, bases, _held(words, [here], terms), self._way_out(here))
@@ -169,7 +187,7 @@ class Ground:
         targets = {target for _, _, target in self._guards or ()}
         states = [state for _, known, _ in self._guards or () for state in known]
         same = all(state.gprs["rsp"] is here["rsp"] for state in states)
-        if len(targets) != 1 or not same or not _reloads(self._explorer, states[0]):
+        if len(targets) != 1 or not same or not _reloads(self._survey, states[0]):
             return TO_IRET
         return targets.pop()
 
@@ -188,34 +206,25 @@ class Ground:
             yield names | _ANYTHING if called or one.note == _RESUMED else names
 
 
-def _reads_flags(explorer: Explorer, places: Iterable[int]) -> bool:
-    """Whether something reads, from one of the places on, flags that were set before."""
-    following: dict[int, list[int]] = defaultdict(list)
-    for source, target in explorer.edges:
-        following[source].append(target)
-    todo = list(places)
-    seen = set(todo)
-    while todo:
-        one = todo.pop()
-        mnemonic = explorer.decode(one).mnemonic
-        if _READERS.match(mnemonic):
-            return True
-        if mnemonic not in _WRITERS:
-            todo += (target for target in following[one] if target not in seen)
-            seen.update(following[one])
-    return False
-
-
-def _reloads(explorer: Explorer, state: State) -> bool:
+def _reloads(survey: Survey, state: State) -> bool:
     """Whether the IRET exit that a state leads to depends on no register but RSP as it is in the state."""
-    layout = state.shared.layout
+    explorer, layout = survey.explorer, state.shared.layout
     start = state.copy()
     start.path = ()
     start.gprs = {name: claripy.BVS(f"any.{name}", 64) for name in GPRS} | {"rsp": state.gprs["rsp"]}
     names = {name for term in start.gprs.values() for name in term.variables} - state.gprs["rsp"].variables
-    kept = dict(layout.unknown), layout.pointers, layout.promoted
-    found = explorer.resume(start)
-    layout.unknown, layout.pointers, layout.promoted = kept
+    # The exploration stays what it was, with its own queries; only names of pointers are used up.
+    kept = explorer.solver, layout.unknown, layout.promoted, set(explorer.executed), set(explorer.edges)
+    explorer.solver = Solver(survey.setting.entry.constraints, survey.task.budget)
+    layout.unknown = dict(layout.unknown)
+    try:
+        found = explorer.resume(start)
+    finally:
+        explorer.solver, layout.unknown, layout.promoted, executed, edges = kept
+        for place in explorer.executed.keys() - executed:
+            del explorer.executed[place]
+        for edge in explorer.edges.keys() - edges:
+            del explorer.edges[edge]
     for leaf in found.leaves:
         end = leaf.state
         if leaf.kind != "exit":

@@ -23,8 +23,10 @@ def lines(hint: Hint, kind: str = "sysretq", among: Sequence[Config] = ()) -> tu
 
     ``kind`` is the exit's mnemonic, ``among`` are the configurations of the run (none: say which it is about).
     """
+    demand = all_words(hint.demand)
+    comma = "," if demand.startswith("after ") else ""
     return (
-        f"{clauses(hint)}: take {kind.upper()} only if {all_words(hint.demand)}; else leave by IRET.",
+        f"{clauses(hint)}: take {kind.upper()} only if{comma} {demand}; else leave by IRET.",
         f"{capital(place(hint))}{':' if hint.lines else '.'}",
         *(INDENT + line for line in hint.lines),
         f"{proof(hint, among)}.",
