@@ -107,12 +107,19 @@ def checked_out(name: str, directories: Sequence[str] = ()) -> Iterator[Checkout
     ``revision-unknown``, ``revision-path``, ``revision-too-large``,
     ``revision-tree``.
     """
-    parts = None if os.path.lexists(name) else split(name)
+    parts = None if _is_there(name) else split(name)
     if parts is None:
         yield Checkout(Path(name), tuple(directories), name)
         return
     with tempfile.TemporaryDirectory(prefix="verify-exit-") as temporary:
         yield _exported(Git(Path(os.path.realpath(temporary)), name), *parts, tuple(directories))
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return os.path.lexists(name)
+    except ValueError:  # a NUL
+        return False
 
 
 def _exported(git: Git, revision: str, path: str, directories: tuple[str, ...]) -> Checkout:

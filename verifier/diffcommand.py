@@ -103,7 +103,8 @@ def _outputs(parsed: argparse.Namespace) -> Outputs:
             near = get_close_matches(name, DIFF_FORMATS, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise UserError("usage", f"--format {name}: available are {', '.join(DIFF_FORMATS)}{hint}", USAGE)
-    return chosen(parsed.format, (parsed.base, parsed.head), color=parsed.color)
+    names = [name for name in (parsed.base, parsed.head) if "\0" not in name]  # no file has one
+    return chosen(parsed.format, names, color=parsed.color)
 
 
 def _compared(parsed: argparse.Namespace, listing: bool) -> tuple[Comparison | None, FileReport]:

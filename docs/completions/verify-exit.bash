@@ -84,7 +84,7 @@ _verify_exit_complete() {
     fi
     if ((last > 1)); then
         case ${words[1]} in
-            check-certificate|completion|doctor|explain|init|man|merge|replay) command=${words[1]} ;;
+            check-certificate|completion|diff|doctor|explain|explain-frame|init|man|merge|replay|slack) command=${words[1]} ;;
         esac
     fi
     case "$command $option" in
@@ -197,8 +197,138 @@ _verify_exit_complete() {
             _verify_exit_words auto always never
             return
             ;;
+        'diff --entry')
+            :
+            return
+            ;;
+        'diff --contract')
+            _verify_exit_files '*.toml'
+            _verify_exit_words freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen
+            return
+            ;;
+        'diff --profile')
+            _verify_exit_words seed safety equivalence
+            return
+            ;;
+        'diff --frame')
+            _verify_exit_words auto contract
+            return
+            ;;
+        'diff --vendor')
+            _verify_exit_words intel amd both
+            return
+            ;;
+        'diff --paging')
+            _verify_exit_words la48 la57 both
+            return
+            ;;
+        'diff --symbols')
+            _verify_exit_files '*'
+            return
+            ;;
+        'diff -p')
+            _verify_exit_files '*.json'
+            return
+            ;;
+        'diff -I')
+            _verify_exit_directories
+            return
+            ;;
+        'diff -D')
+            :
+            return
+            ;;
+        'diff --timeout')
+            :
+            return
+            ;;
+        'diff --rlimit')
+            :
+            return
+            ;;
+        'diff --base-entry')
+            :
+            return
+            ;;
+        'diff --allow-include')
+            _verify_exit_directories
+            return
+            ;;
+        'diff --format')
+            _verify_exit_formats text concise json sarif junit ktap github markdown html lkml parts
+            return
+            ;;
+        'diff --color')
+            _verify_exit_words auto always never
+            return
+            ;;
         'doctor --color')
             _verify_exit_words auto always never
+            return
+            ;;
+        'explain-frame --set')
+            :
+            return
+            ;;
+        'explain-frame --dump')
+            _verify_exit_files '*'
+            return
+            ;;
+        'explain-frame --entry')
+            :
+            return
+            ;;
+        'explain-frame --contract')
+            _verify_exit_files '*.toml'
+            _verify_exit_words freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen
+            return
+            ;;
+        'explain-frame --profile')
+            _verify_exit_words seed safety equivalence
+            return
+            ;;
+        'explain-frame --frame')
+            _verify_exit_words auto contract
+            return
+            ;;
+        'explain-frame --vendor')
+            _verify_exit_words intel amd both
+            return
+            ;;
+        'explain-frame --paging')
+            _verify_exit_words la48 la57 both
+            return
+            ;;
+        'explain-frame --symbols')
+            _verify_exit_files '*'
+            return
+            ;;
+        'explain-frame -p')
+            _verify_exit_files '*.json'
+            return
+            ;;
+        'explain-frame -I')
+            _verify_exit_directories
+            return
+            ;;
+        'explain-frame -D')
+            :
+            return
+            ;;
+        'explain-frame --timeout')
+            :
+            return
+            ;;
+        'explain-frame --rlimit')
+            :
+            return
+            ;;
+        'explain-frame --allow-include')
+            _verify_exit_directories
+            return
+            ;;
+        'explain-frame --format')
+            _verify_exit_words text json
             return
             ;;
         'merge --config')
@@ -233,18 +363,86 @@ _verify_exit_complete() {
             _verify_exit_words auto always never
             return
             ;;
+        'slack --entry')
+            :
+            return
+            ;;
+        'slack --contract')
+            _verify_exit_files '*.toml'
+            _verify_exit_words freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen
+            return
+            ;;
+        'slack --profile')
+            _verify_exit_words seed safety equivalence
+            return
+            ;;
+        'slack --frame')
+            _verify_exit_words auto contract
+            return
+            ;;
+        'slack --vendor')
+            _verify_exit_words intel amd both
+            return
+            ;;
+        'slack --paging')
+            _verify_exit_words la48 la57 both
+            return
+            ;;
+        'slack --symbols')
+            _verify_exit_files '*'
+            return
+            ;;
+        'slack -p')
+            _verify_exit_files '*.json'
+            return
+            ;;
+        'slack -I')
+            _verify_exit_directories
+            return
+            ;;
+        'slack -D')
+            :
+            return
+            ;;
+        'slack --timeout')
+            :
+            return
+            ;;
+        'slack --rlimit')
+            :
+            return
+            ;;
+        'slack --allow-include')
+            _verify_exit_directories
+            return
+            ;;
+        'slack --jobs')
+            :
+            return
+            ;;
+        'slack --format')
+            _verify_exit_words text json
+            return
+            ;;
+        'slack --color')
+            _verify_exit_words auto always never
+            return
+            ;;
     esac
     if [[ ! $only_files && $current == -* ]]; then
         case $command in
-            '') _verify_exit_words -h --help --entry --contract --profile --frame --check-iret --vendor --paging --symbols -p -I -D --timeout --rlimit --allow-include --challenge --cross-check --emit-smt2 --certificate --config --no-config --show-config --gate --baseline --waivers --strict --cache --no-cache --jobs --shard --format --emit-replay --attest --watch --color -v --verbose -q --quiet --version ;;
+            '') _verify_exit_words -h --help --entry --contract --profile --frame --check-iret --vendor --paging --symbols -p -I -D --timeout --rlimit --allow-include --why --challenge --cross-check --emit-smt2 --certificate --config --no-config --show-config --gate --baseline --waivers --strict --cache --no-cache --jobs --shard --format --emit-replay --attest --watch --color -v --verbose -q --quiet --version ;;
             check-certificate) _verify_exit_words -h --help -q --quiet ;;
             completion) _verify_exit_words -h --help ;;
+            diff) _verify_exit_words -h --help --entry --contract --profile --frame --check-iret --vendor --paging --symbols -p -I -D --timeout --rlimit --base-entry --allow-include --format --color ;;
             doctor) _verify_exit_words -h --help --json --color ;;
             explain) _verify_exit_words -h --help ;;
+            explain-frame) _verify_exit_words -h --help --set --dump --entry --contract --profile --frame --check-iret --vendor --paging --symbols -p -I -D --timeout --rlimit --allow-include --format ;;
             init) _verify_exit_words -h --help --print ;;
             man) _verify_exit_words -h --help ;;
             merge) _verify_exit_words -h --help --config --no-config --gate --baseline --waivers --strict --format --emit-replay --attest --color -v --verbose -q --quiet ;;
             replay) _verify_exit_words -h --help -v --verbose -q --quiet ;;
+            slack) _verify_exit_words -h --help --entry --contract --profile --frame --check-iret --vendor --paging --symbols -p -I -D --timeout --rlimit --allow-include --cache --no-cache --jobs --format --color -v --verbose -q --quiet ;;
         esac
         return
     fi
@@ -255,11 +453,17 @@ _verify_exit_complete() {
         completion)
             _verify_exit_words bash fish zsh
             ;;
+        diff)
+            _verify_exit_files '*.S' '*.s' '*.o' '*.ko' '*.elf' 'vmlinu*' 'bzImage*' '*.debug'
+            ;;
         doctor)
             :
             ;;
         explain)
-            _verify_exit_words rip rflags rf canonical cs ss tf rsp gpr.rax gpr.rbx gpr.rcx gpr.rdx gpr.rsi gpr.rdi gpr.rbp gpr.r8 gpr.r9 gpr.r10 gpr.r11 gpr.r12 gpr.r13 gpr.r14 gpr.r15 gs irq stack cr3 ss-attrs star entry-mode nmi serialize ssp xstate nt cpl3 gpr.rsp unsupported-instruction undecodable unresolved-jump unresolved-store loop-bound vacuous no-sysret site-unreached site-undecided entry-unknown patched-code callee-not-followed solver-unknown timeout cover-gap approximation replay-disagrees replay-refused cross-check not-modelled-exit trap-on-user-stack waived stopped promise-missing relocation state-limit unknown not-applicable bug-table calls-abi calls-end calls-helpers calls-indirect calls-own-stack calls-system-state code-constant contract-cr3 contract-direction contract-gs contract-interrupts contract-interrupts-after-call contract-layout contract-nested-task contract-ss-descriptor contract-stores cr3-no-iret-exit cr3-valid entry-cpl0 entry-found hlt-stops image-mapped layout leaves-analysed-code no-concurrent-writes no-fault-resume no-indirect-entry own-stack patched-calls patched-thunks regions-disjoint shadow-stack-apart ss-selector-flat stack-pointers static-keys static-keys-constant thunks traps-end traps-resume unpatched-sites promise-entry-mode promise-star promise-nmi promise-serialize promise-ssp promise-xstate promise-user-frame promise-user32-rip freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen usage unknown-id output-unwritable emit-smt2 certificate cross-check-missing cross-check-unknown bad-report bad-part parts-differ nothing-to-replay config-not-found config-unreadable config-invalid config-too-large config-unknown-key config-bad-type config-bad-value config-no-targets config-no-match config-outside config-too-many config-exists baseline-missing baseline-invalid baseline-inconclusive baseline-old baseline-error baseline-options waivers-missing waivers-invalid contract-not-found contract-invalid contract-lacks-key frame-auto header-bad-args header-duplicate-key header-empty-value header-too-long header-unknown-key input-not-found input-invalid input-too-large bad-image bad-object bad-symbols symbols-mismatch too-many-exits no-assembler preprocessor-error assembler-error assembler-limit bad-define include-dir-not-found include-refused build-not-found build-flags entry-ambiguous entry-not-found entry-unfit internal-error text concise json sarif junit ktap github markdown html lkml parts advisory new-only strict 0 1 2 3 4 70 130
+            _verify_exit_words rip rflags rf canonical cs ss tf rsp gpr.rax gpr.rbx gpr.rcx gpr.rdx gpr.rsi gpr.rdi gpr.rbp gpr.r8 gpr.r9 gpr.r10 gpr.r11 gpr.r12 gpr.r13 gpr.r14 gpr.r15 gs irq stack cr3 ss-attrs star entry-mode nmi serialize ssp xstate nt cpl3 gpr.rsp unsupported-instruction undecodable unresolved-jump unresolved-store loop-bound vacuous no-sysret site-unreached site-undecided entry-unknown patched-code callee-not-followed solver-unknown timeout cover-gap approximation replay-disagrees replay-refused cross-check not-modelled-exit trap-on-user-stack waived stopped promise-missing relocation state-limit unknown not-applicable bug-table calls-abi calls-end calls-helpers calls-indirect calls-own-stack calls-system-state code-constant contract-cr3 contract-direction contract-gs contract-interrupts contract-interrupts-after-call contract-layout contract-nested-task contract-ss-descriptor contract-stores cr3-no-iret-exit cr3-valid entry-cpl0 entry-found hlt-stops image-mapped layout leaves-analysed-code no-concurrent-writes no-fault-resume no-indirect-entry own-stack patched-calls patched-thunks regions-disjoint shadow-stack-apart ss-selector-flat stack-pointers static-keys static-keys-constant thunks traps-end traps-resume unpatched-sites promise-entry-mode promise-star promise-nmi promise-serialize promise-ssp promise-xstate promise-user-frame promise-user32-rip freebsd illumos linux linux-4.0 linux-compat linux-stub linux-sysexit netbsd openbsd sel4 xen usage unknown-id output-unwritable diff-contracts emit-smt2 certificate cross-check-missing cross-check-unknown bad-report bad-part parts-differ nothing-to-replay frame-value frame-name dump-invalid config-not-found config-unreadable config-invalid config-too-large config-unknown-key config-bad-type config-bad-value config-no-targets config-no-match config-outside config-too-many config-exists baseline-missing baseline-invalid baseline-inconclusive baseline-old baseline-error baseline-options waivers-missing waivers-invalid contract-not-found contract-invalid contract-lacks-key frame-auto header-bad-args header-duplicate-key header-empty-value header-too-long header-unknown-key input-not-found input-invalid input-too-large bad-image bad-object bad-symbols symbols-mismatch too-many-exits git-missing not-a-repository revision-unknown revision-path revision-too-large revision-tree no-assembler preprocessor-error assembler-error assembler-limit bad-define include-dir-not-found include-refused build-not-found build-flags entry-ambiguous entry-not-found entry-unfit internal-error text concise json sarif junit ktap github markdown html lkml parts advisory new-only strict 0 1 2 3 4 5 70 130
+            ;;
+        explain-frame)
+            _verify_exit_files '*.S' '*.s' '*.o' '*.ko' '*.elf' 'vmlinu*' 'bzImage*' '*.debug'
             ;;
         init)
             _verify_exit_directories
@@ -273,9 +477,12 @@ _verify_exit_complete() {
         replay)
             _verify_exit_files '*.json'
             ;;
+        slack)
+            _verify_exit_files '*.S' '*.s' '*.o' '*.ko' '*.elf' 'vmlinu*' 'bzImage*' '*.debug'
+            ;;
         *)
             _verify_exit_files '*.S' '*.s' '*.o' '*.ko' '*.elf' 'vmlinu*' 'bzImage*' '*.debug'
-            ((last == 1)) && _verify_exit_words check-certificate completion doctor explain init man merge replay
+            ((last == 1)) && _verify_exit_words check-certificate completion diff doctor explain explain-frame init man merge replay slack
             ;;
     esac
 }

@@ -21,6 +21,8 @@ INPUTS = ("*.S", "*.s", "*.o", "*.ko", "*.elf", "vmlinu*", "bzImage*", "*.debug"
 
 _FILES: Mapping[str, tuple[str, ...]] = {
     "PATH": INPUTS,
+    "BASE": INPUTS,
+    "HEAD": INPUTS,
     "FILE": ("*",),
     "FILE.py": ("*.py",),
     "PART": ("*.json",),
