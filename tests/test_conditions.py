@@ -110,7 +110,7 @@ def test_short_words_for_many_conditions() -> None:
         "frame.rip = frame.rcx",
     )
     both = Wording(names_of([one, two]))
-    assert both.notes == ("after [1]: after the call of f at x.S:1.", "after [2]: after the call of g at x.S:2#2.")
+    assert both.notes == ("[1]: the call of f at x.S:1.", "[2]: the call of g at x.S:2#2.")
     assert both.condition(two) == "after [2], frame.cs = 0x33"
     assert both.inputs((rip, "rax")) == "frame.rip after [1] and rax"
     entry = Wording((rip, "rax"))

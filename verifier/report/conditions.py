@@ -90,7 +90,9 @@ class Wording:
             self.notes = (f"Every value is read {place_words(found[0])}.",)
         elif found:
             self._labels = {one: f"after [{number}]" for number, one in enumerate(found, 1)}
-            self.notes = tuple(f"after [{number}]: {place_words(one)}." for number, one in enumerate(found, 1))
+            self.notes = tuple(
+                f"[{number}]: {place_words(one).removeprefix('after ')}." for number, one in enumerate(found, 1)
+            )
 
     def condition(self, condition: Condition) -> str:
         """A condition."""

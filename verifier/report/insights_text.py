@@ -22,6 +22,7 @@ from verifier.report.meaning import meaning, switch
 from verifier.report.terminal import code, indented, item, line, said
 from verifier.report.words import clean, hexa, source
 
+_CHECK = "Branches that depend on the machine. Past one, this exit is reached only if its demands hold."
 _WIDE = 90
 """From so many columns on the check and what it needs stand beside each other."""
 _SPANS = 8
@@ -67,7 +68,7 @@ def _guards(site: SiteResult, guards: Sequence[GuardUse], width: int) -> Iterato
     if not guards:
         yield line("No branch on the way to this exit depends on the machine.")
         return
-    yield line("Branches that depend on the machine; it comes to this exit only if their demands hold.", "dim")
+    yield line(_CHECK, "dim")
     wording = Wording([*names_of(one for guard in guards for one in guard.demands), *_looked_at(guards)])
     for note in wording.notes:
         yield line(note, "dim")
@@ -201,14 +202,17 @@ def _by_clause(site: SiteResult, guards: Sequence[GuardUse], file: str | None) -
 
 def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
     yield Text(clean(saying.fast_lead(site, fast)), "bold")
-    wording = Wording(names_of(fast.conditions))
+    wording = Wording([*names_of(fast.conditions), *fast.others])
     for note in wording.notes:
         yield line(note, "dim")
     for one in fast.conditions:
         yield item(wording.condition(one))
-    rest = saying.fast_rest(fast)
+    if fast.exact:
+        return
+    rest = ["Not whenever it holds."] if fast.conditions else []
+    rest += [f"What else decides: {wording.inputs(fast.others)}."] if fast.others else []
     if rest:
-        yield line(rest)
+        yield line(" ".join(rest))
 
 
 # What is left to IRET.
@@ -217,8 +221,9 @@ def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
 def slack_of(site: SiteResult, slack: Slack, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
     """What one exit leaves to IRET."""
     yield Text.assemble(("What is left to IRET", "bold"), f": {clean(saying.slack_lead(site, slack))}")
-    if slack.reason and slack.status != "unknown":
-        yield line(f"{slack.reason[:1].upper()}{slack.reason[1:].rstrip('.')}.")
+    rest = saying.slack_rest(slack)
+    if rest:
+        yield line(rest)
     for lost in slack.lost:
         yield from _lost(lost, among, verbose)
 
