@@ -19,6 +19,7 @@ from verifier.exploring import Survey
 from verifier.lift.entry import Entry
 from verifier.lift.regions import EXTERNAL_SPAN, RegionId
 from verifier.lift.symbols import Place, Symbol, Symbols
+from verifier.model import Image
 from verifier.records import record
 from verifier.solver import Model
 from verifier.terms import Term, Truth, as_term, decided
@@ -105,9 +106,9 @@ class Alignment:
 
 
 def aligned(base: Survey, head: Survey) -> Alignment:
-    """Align HEAD's symbols with BASE's; of one file and one entry all are the same."""
+    """Align HEAD's symbols with BASE's; of the same code and one entry all are the same."""
     left, right = base.setting.entry, head.setting.entry
-    one = base.task.image.sha256 == head.task.image.sha256 and base.start == head.start
+    one = base.start == head.start and _same_code(base.task.image, head.task.image)
     symbols = Symbols()
     known: dict[Hashable, Symbol] = {}
     keys = _Keys(base, lambda term: term, one)
@@ -150,6 +151,11 @@ def aligned(base: Survey, head: Survey) -> Alignment:
     # Where only one side has more such words than the other, they cannot be the other's under another name.
     alone = (open_ - shared) | added if open_ - shared and added else set[str]()
     return Alignment(joint, renaming, Renaming({**leaves, **places}), rests, frozenset(alone))
+
+
+def _same_code(one: Image, other: Image) -> bool:
+    """Whether two images hold the same, whatever they were read from: then equal names are made alike."""
+    return replace(one, path="", sha256="") == replace(other, path="", sha256="")
 
 
 def _is_global(symbol: Symbol) -> bool:
