@@ -15,7 +15,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from hint_samples import SAMPLES, Outcome, applied, copied
 
