@@ -131,7 +131,7 @@ def test_unknown_metavar_is_an_error() -> None:
         (["-I", ""], {"arch"}),
         (["--cross-check", "cvc5,b"], {"cvc5,bitwuzla"}),
         (["--timeout", ""], set()),
-        (["ex"], {"explain", "exit.o"}),
+        (["ex"], {"explain", "explain-frame", "exit.o"}),
         (["init", ""], {"arch"}),
         (["--contract", "lin"], {name for name in contract_names() if name.startswith("lin")}),
         (["--contract", "o"], {"openbsd", "own.toml"}),

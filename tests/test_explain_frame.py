@@ -188,6 +188,13 @@ def test_a_way_out_that_is_no_exit() -> None:
     assert way.fields is None and decided(way).location.line == 16
 
 
+def test_a_trap_in_the_kernel_is_named() -> None:
+    """POPFQ sets TF, and the debug exception comes before SYSRET: there it ends, and no branch decides that."""
+    flags = {"rflags": 0x102, "r11": 0x102}
+    answer, way = only({**GOOD, **flags}, "hazard-popfq-tf.S")
+    assert (answer.status, way.name, way.decided) == ("elsewhere", "#DB: TF is set at CPL0", None)
+
+
 def test_values_that_no_machine_has() -> None:
     """A GS base that the CPU refuses: the contract admits no such machine, and that is the answer."""
     (answer,) = ask({**GOOD, "kernel_gs_base": 1 << 63})

@@ -217,6 +217,8 @@ def _confirmed(asked: _Asked, key: _Key, model: Model) -> int:
         setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract, setting.known
     )  # fmt: skip
     leaf = trace.leaf
+    if leaf is None and key.kind == "elsewhere":
+        return len(trace.steps)
     if leaf is None or _key(leaf) != key:
         raise _Open("a machine that was found does not go that way when it is followed step by step", "report this")
     if key.kind == "elsewhere":

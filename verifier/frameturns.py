@@ -42,7 +42,7 @@ class Decision:
 
 
 def turns(survey: Survey, setting: Setting, model: Model) -> tuple[Turn, ...]:
-    """What the machine of ``model`` executes, the instruction that it ends with last."""
+    """What the machine of ``model`` executes, the instruction that it ends with last if that is one."""
     entry = setting.entry
     path = [Turn(entry.state.place)]
 
@@ -67,8 +67,10 @@ def turns(survey: Survey, setting: Setting, model: Model) -> tuple[Turn, ...]:
         found = explorer.run(entry.state.copy())
     finally:
         layout.evaluate = None
-    if len(found.leaves) == 1:
-        path[-1].place, path[-1].location = found.leaves[0].state.place, found.leaves[0].location
+    if len(found.leaves) != 1:
+        # A trap on the user's stack: it ends the path, and is something that cannot be followed as well.
+        return tuple(path[:-1])
+    path[-1].place, path[-1].location = found.leaves[0].state.place, found.leaves[0].location
     return tuple(path)
 
 
@@ -97,7 +99,7 @@ def decisions(
             return Decision(guard, (*prefix, *(() if here.truths else behind.truths))), tuple(passed)
         if here.place in closing and here.truths:
             passed.append(Decision(_guard(survey, here, land(*here.truths), model, known), tuple(prefix)))
-    last = path[-1]
+    last = path[-1] if path else Turn(-1)
     if last.place in leading and last.place not in ends and last.truths:
         # The branch itself leaves the code that is known.
         return Decision(_guard(survey, last, lnot(land(*last.truths)), model, known), (*prefix, *last.truths)), (

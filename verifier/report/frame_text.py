@@ -94,7 +94,7 @@ def _way(way: Way, given: frozenset[str]) -> Iterator[str]:
         for guard in way.passed:
             yield from _folded(f"{_where(guard)}: {all_words(guard.demands)}", "      ", "        ")
     elif way.kind != "sysret":
-        yield "    no check decides that: no fast exit can be reached from the entry"
+        yield "    no branch on the way decides that"
     for event in way.events:
         yield f"    {event.text}" if event.certain else f"    perhaps {event.text}: that rests on what was not given"
     if way.fields is not None:
