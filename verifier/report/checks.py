@@ -24,7 +24,9 @@ LEGEND: tuple[tuple[Mark, str, str], ...] = (
 )
 """What is in the cells: the mark, its sign, and what it says."""
 
-REDUNDANT = "redundant: without this check alone every clause that is proved stays proved"
+REDUNDANT = (
+    "redundant: without this check alone every clause that is proved stays proved; it may be there for another reason"
+)
 VIOLATED = "no check ensures it"
 """Of a violated clause: there may be a check that tries."""
 
