@@ -3,7 +3,8 @@
 
 The tests are those of a table. One is a hint if, with it on every path to the exit, a clause that was violated is
 proved in every configuration, and some machine still takes the exit. What was proved before stays proved: a test
-only takes machines away. Where the exploration is open nothing was proved, so there are no hints either.
+only takes machines away. Where the exploration is open nothing was proved, so there are no hints either; nor are there
+any without a saved frame.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class _Found:
 def hints(survey: Survey, exit_: Exit) -> tuple[Hint, ...]:
     """The tests that repair violated clauses of an exit, each verified by a proof; none for an exit that is proved."""
     violated = _violated(exit_)
-    if not violated or survey.problems or exit_.site.kind == "iretq":
+    framed = exit_.setting.auto or exit_.setting.contract.has_reference
+    if not violated or survey.problems or exit_.site.kind == "iretq" or not framed:
         return ()
     clauses = _truths(exit_, violated)
     entry = exit_.setting.entry
