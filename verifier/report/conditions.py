@@ -25,8 +25,8 @@ from verifier.report.words import hexa
 _RANGES = 6
 """So many ranges are spelled out in one condition; JSON has them all."""
 
-_RUNS = 4
-"""Bits are said by their numbers up to so many runs of them, else by the mask."""
+_RUNS, _MIXED = 4, 3
+"""Bits are said by their numbers up to so many runs of them, set and clear ones together; else by the mask."""
 
 _GLOSS: dict[Interval, str] = {
     (0, (1 << 47) - 1): "the lower half, LA48",
@@ -203,14 +203,16 @@ def _bits(condition: Condition, say: _Say) -> str:
     if mask & (mask + 1) == 0 and ones and zeros:
         return f"the low {mask.bit_length()} bits of {name} {'≠' if negated else '='} {hexa(value)}"
     if negated and not (ones and zeros):
-        # Not all of them are clear: one or more is set.
-        listed = _listed(condition.left, mask, "or")
-        return literal if listed is None else f"{name} has {listed} {switch(not ones)}"
+        # Not all of them are clear: at least one is set.
+        some = _any_of(condition.left, mask)
+        return literal if some is None else f"{name} has {some} {switch(not ones)}"
+    if len(_runs(ones)) + len(_runs(zeros)) > _MIXED and ones and zeros:
+        return literal
     parts = [
         None if listed is None else f"{listed} {switch(state)}"
         for some, state in ((ones, True), (zeros, False))
         if some
-        for listed in [_listed(condition.left, some, "and")]
+        for listed in [_all_of(condition.left, some, state)]
     ]
     if None in parts:
         return literal
@@ -218,27 +220,49 @@ def _bits(condition: Condition, say: _Say) -> str:
     return f"not ({said})" if negated else said
 
 
-def _listed(left: str, mask: int, last: str) -> str | None:
+def _all_of(left: str, mask: int, ones: bool) -> str | None:
     """The bits of a mask by name or number; None if these are too many to read."""
+    parts, rest = _named(left, mask, not ones)
+    numbers = _numbers(left, rest)
+    if numbers is None:
+        return None
+    if numbers:
+        parts.append(f"{'bits' if rest & (rest - 1) else 'bit'} {joined(numbers, 'and')}")
+    return joined(parts, "and")
+
+
+def _any_of(left: str, mask: int) -> str | None:
+    """At least one of the bits of a mask; None if these are too many to read."""
+    parts, rest = _named(left, mask, False)
+    numbers = _numbers(left, rest)
+    if numbers is None:
+        return None
+    if numbers:
+        several = f"at least one of bits {joined(numbers, 'and')}"
+        parts.append(several if rest & (rest - 1) else f"bit {numbers[0]}")
+    return joined(parts, "or")
+
+
+def _named(left: str, mask: int, wide: bool) -> tuple[list[str], int]:
+    """The names of flags in a mask, with ``wide`` that of IOPL too, which is two bits; and what else is in the mask."""
     parts: list[str] = []
-    rest = mask
-    place = split(left)[0]
-    if place == "frame.rflags":
+    if split(left)[0] == "frame.rflags":
         for name, low in RFLAGS_BITS:
             field = (3 if name == "IOPL" else 1) << low
-            if rest & field == field:
+            if mask & field == field and (wide or name != "IOPL"):
                 parts.append(name)
-                rest &= ~field
-    runs = _runs(rest)
+                mask &= ~field
+    return parts, mask
+
+
+def _numbers(left: str, mask: int) -> list[str] | None:
+    """The numbers of bits, runs of them as "12–14"; None if these are too many to read."""
+    runs = _runs(mask)
     if len(runs) > _RUNS:
         return None
     # SYSRET takes RFLAGS from R11.
-    gloss = _SINGLE if place in ("r11", "frame.r11") else {}
-    numbers = [f"{first}{gloss.get(first, '')}" if first == end else f"{first}–{end}" for first, end in runs]
-    if numbers:
-        alone = len(runs) == 1 and runs[0][0] == runs[0][1]
-        parts.append(f"{'bit' if alone else 'bits'} {joined(numbers, last)}")
-    return joined(parts, last)
+    gloss = _SINGLE if split(left)[0] in ("r11", "frame.r11") else {}
+    return [f"{first}{gloss.get(first, '')}" if first == end else f"{first}–{end}" for first, end in runs]
 
 
 def _same(condition: Condition, say: _Say) -> str:
@@ -247,12 +271,12 @@ def _same(condition: Condition, say: _Say) -> str:
     if mask == FULL:
         return f"{left} {'≠' if condition.negated else '='} {right}"
     if mask & (mask - 1) == 0:
-        among = f"bit {mask.bit_length() - 1}"
-    elif mask & (mask + 1) == 0:
-        among = f"the low {mask.bit_length()} bits"
-    else:
-        among = f"the bits {hexa(mask)}"
-    return f"{left} and {right} differ in {among}" if condition.negated else f"{left} = {right} in {among}"
+        bit = f"bit {mask.bit_length() - 1}"
+        return f"{left} and {right} differ in {bit}" if condition.negated else f"{left} = {right} in {bit}"
+    among = f"the low {mask.bit_length()} bits" if mask & (mask + 1) == 0 else f"the bits {hexa(mask)}"
+    if condition.negated:
+        return f"{left} and {right} differ in at least one of {among}"
+    return f"{left} = {right} in {among}"
 
 
 def _runs(mask: int) -> list[tuple[int, int]]:
