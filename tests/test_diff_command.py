@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -346,3 +349,41 @@ def test_texts_of_plain_data_are_reworded() -> None:
     found = reworded((side, 1, None), lambda text: text.replace("tmp/", "REV:"))
     assert found == (Side("REV:a", "0", "REV:b", "violated", ("REV:c", "x")), 1, None)
     assert reworded(side, str) is side
+
+
+def of_page(page: str, kind: str, name: str) -> str:
+    """What a page shows behind a marker."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^<!-- {kind}: {name} -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def test_the_page_shows_a_real_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/diff.md shows what the command that it names prints, in every character."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    first, _, shown = of_page("diff.md", "output", "sign-extend").partition("\n")
+    assert main(first.removeprefix("$ verify-exit ").split()) == 5
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize(("head", "code", "said"), [("extended", 5, "**Safe"), ("wrong", 1, "**Unsafe")])
+def test_the_script_writes_a_comment(here: Path, head: str, code: int, said: str) -> None:
+    """The script of docs/ci.md compares with the common ancestor and fails only for what is not safe."""
+    git("checkout", "--quiet", "lower")
+    tool = here.parent / "bin" / "verify-exit"
+    tool.parent.mkdir()
+    options = shlex.join(QUICK)
+    tool.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m verifier "$@" {options}\n')
+    tool.chmod(0o755)
+    (here.parent / "comment.sh").write_text(of_page("ci.md", "file", "comment.sh"))
+    git("checkout", "--quiet", head)
+    done = subprocess.run(
+        ["sh", here.parent / "comment.sh", "lower", "exit.S"],
+        env={"PATH": f"{tool.parent}:{os.environ['PATH']}", "HOME": os.environ["HOME"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (0 if code == 5 else code), done.stderr
+    assert said in Path("comment.md").read_text() and not Path("part.md").exists()
