@@ -235,6 +235,30 @@ def test_a_mutant_that_changes_nothing_is_equivalent(tmp_path: Path) -> None:
     assert found.status == "equivalent"
 
 
+GLOBAL = "testl\t$4, {0}(%rip)"
+DATA = "\n\t.data\n{0}\n"
+
+
+def test_a_global_that_moved_is_the_same_and_another_is_not(tmp_path: Path) -> None:
+    """A flag in memory is known by its symbol, wherever it lies; two flags with other names are two flags."""
+    variants = []
+    for name, data in (
+        ("work", "work:\t.quad 0"),
+        ("work", "other:\t.quad 0\nwork:\t.quad 0"),
+        ("other", "other:\t.quad 0\nwork:\t.quad 0"),
+    ):
+        code = (SAMPLES / "diff-work-flag.S").read_text(encoding="utf-8")
+        path = tmp_path / f"{len(variants)}.S"
+        text = code.replace("testl\t$4, %gs:0x40", GLOBAL.format(name)) + DATA.format(data)
+        path.write_text(text, encoding="utf-8")
+        variants.append(surveyed(opened(path, Options(include_dirs=(str(SAMPLES),)))))
+    first, moved, another = variants
+    found = compare(first, moved)
+    assert (found.status, found.reasons, found.assumptions) == ("equivalent", (), ())
+    found = compare(moved, another)
+    assert found.status != "equivalent"
+
+
 def test_two_contracts_cannot_be_compared() -> None:
     """What one contract calls the frame is not what the other does: a usage error that says so."""
     with pytest.raises(UserError) as error:

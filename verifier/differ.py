@@ -27,6 +27,9 @@ from verifier.solver import Solver
 from verifier.terms import Term, Truth, decided, eq, land, lnot, lor, select
 from verifier.witness import witness
 
+UNEXPLORED = ("entry-unknown", "site-undecided", "site-unreached", "stopped")
+"""Reasons of a report for which there may be exits that were not compared."""
+
 Surveyed = tuple[FileReport, tuple[Survey, ...]]
 
 
@@ -35,6 +38,14 @@ def compare(base: Surveyed, head: Surveyed, progress: Progress = SILENT) -> Comp
     same_terms(base, head)
     pairs, reasons = paired(base[1], head[1])
     found = _Found(reasons=list(reasons))
+    if not pairs and not reasons:
+        found.open("no entry of the two versions was explored")
+    for side, (report, _) in (("BASE", base), ("HEAD", head)):
+        if report.error is not None:
+            found.open(f"{side}: {report.error[1]}")
+        for reason in report.reasons:
+            if reason.code in UNEXPLORED:
+                found.open(f"{side}: {reason.text}")
     if base[0].configs != head[0].configs:
         found.reasons.append("the two versions are not verified for the same CPU configurations")
     configs = tuple(config for config in base[0].configs if config in head[0].configs)
@@ -160,9 +171,10 @@ class _Pair:
     def _meetings(self) -> Iterator[tuple[End, End]]:
         """Every two ends that some machine goes to in the two versions."""
         for left in self.base_ends:
-            twin = next((one for one in self.head_ends if one.condition is left.condition), None)
-            if twin is not None:
-                yield left, twin
+            # Ends exclude each other, but for those of a loop that stands for any number of turns.
+            twins = [one for one in self.head_ends if one.condition is left.condition]
+            if len(twins) == 1 and not any(one.kind == "loop" for one in self.head_ends):
+                yield left, twins[0]
                 continue
             rest = list(self.head_ends)
             while True:
@@ -299,14 +311,18 @@ class _Pair:
         query = [meetings[0].holds] if len(meetings) == 1 else [holds]
         found = witness(self.setting, self.joint, self.base, self.head, configs[0], query)
         if isinstance(found, str):
-            self.found.open(f"{kind}: {found}")
+            self.found.open(f"from {self.base.start.name}: {found}")
             return
         ends = {(one.base.name, one.head.name) for one in meetings}
         if (found.base_end, found.head_end) not in ends or found.wrong != wrong:
-            self.found.open(f"{kind}: the machine that was found does something else when it is followed")
+            self.found.open(
+                f"from {self.base.start.name}: the machine that was found does something else when it is followed"
+            )
             return
         if kind != "elsewhere" and bool(found.differs) != visible:
-            self.found.open(f"{kind}: the machine that was found does not differ when it is followed")
+            self.found.open(
+                f"from {self.base.start.name}: the machine that was found does not differ when it is followed"
+            )
             return
         self.found.divergences.append(
             Divergence(
