@@ -71,13 +71,13 @@ def blocks(language: str) -> list[str]:
 
 def test_documented_workflows_meet_their_schemas(tmp_path: Path) -> None:
     """The files that docs/ci.md shows are what pre-commit, GitHub and GitLab take."""
-    names = ("pre-commit-config", "github-workflows", "gitlab-ci")
+    names = ("pre-commit-config", "github-workflows", "gitlab-ci", "github-comment", "gitlab-comment")
     for name, text in zip(names, blocks("yaml"), strict=True):
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
     for command in (
-        [*check, "vendor.github-workflows", "github-workflows.yaml"],
-        [*check, "vendor.gitlab-ci", "gitlab-ci.yaml"],
+        [*check, "vendor.github-workflows", "github-workflows.yaml", "github-comment.yaml"],
+        [*check, "vendor.gitlab-ci", "gitlab-ci.yaml", "gitlab-comment.yaml"],
         [sys.executable, "-m", "pre_commit", "validate-config", "pre-commit-config.yaml"],
     ):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
