@@ -246,7 +246,7 @@ DATA = "\n\t.data\n{0}\n"
 
 def test_a_global_that_moved_is_the_same_and_another_is_not(tmp_path: Path) -> None:
     """A flag in memory is known by its symbol, wherever it lies; two flags with other names are two flags."""
-    variants = []
+    variants: list[tuple[FileReport, tuple[Survey, ...]]] = []
     for name, data in (
         ("work", "work:\t.quad 0"),
         ("work", "other:\t.quad 0\nwork:\t.quad 0"),
