@@ -56,7 +56,7 @@ def copied(name: str, folder: Path) -> Path:
         macro: (re.findall(r"\w+", parameters), body.splitlines())
         for source in sources
         for macro, parameters, body in MACRO.findall(source)
-        if ":" not in parameters
+        if ":" not in parameters and "\\@" not in body
     }
     path = folder / name
     path.write_text("\n".join(_expanded(text.splitlines(), bodies)) + "\n", encoding="utf-8")
