@@ -327,15 +327,14 @@ def test_always_never_and_unknown(entry: Entry, solver: Solver) -> None:
     assert conjunction(tired, eq(rip * rcx, 0x79), entry) == Conjunction((), False, ("frame.rip", "frame.rcx"))
 
 
-def test_too_many_questions(entry: Entry, solver: Solver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_questions(entry: Entry, solver: Solver) -> None:
     """Wherever the questions end, what is told follows, and only the complete answer is called exact."""
     rip, flags = symbol(entry, "frame.rip"), symbol(entry, "frame.rflags")
     holds = land(eq(rip.LShR(47), 0), flags & 0x10100 != 0)
     complete = (within("frame.rip", LOW), bits("frame.rflags", 0x10100, 0, negated=True))
     told = []
     for questions in range(0, 400, 25):
-        monkeypatch.setattr("verifier.projection.QUERIES", questions)
-        found = conjunction(solver, holds, entry)
+        found = conjunction(solver, holds, entry, questions)
         assert found.exact == (found.conditions == complete)
         assert set(found.conditions) <= set(complete)
         told.append(len(found.conditions))

@@ -13,7 +13,7 @@ from verifier.hints import hints
 from verifier.insights import Slack
 from verifier.model import SiteResult
 from verifier.records import record
-from verifier.slack import slack
+from verifier.tightness import slack
 
 
 @record
@@ -41,16 +41,16 @@ def insights(survey: Survey) -> Told:
     told: list[Exit] = []
     for one in exits:
         site = one.site
-        known = free is not None and (site.location.address, site.kind) in free.paths
-        if wanted.why and known:
-            found = guard_uses(survey, free, one)
+        here = free if free is not None and (site.location.address, site.kind) in free.paths else None
+        if wanted.why and here is not None:
+            found = guard_uses(survey, here, one)
             guards += found
             site = replace(site, guards=tuple(guard.use for guard in found))
         if site.kind != "iretq":
             if wanted.why:
                 site = replace(site, fast=fast_conditions(survey, one))
             if wanted.slack:
-                left = slack(survey, free, one) if known else _NOT_EXPLORED
+                left = _NOT_EXPLORED if here is None else slack(survey, here, one)
                 site = replace(site, slack=left)
         told.append(replace(one, site=site))
     return Told(tuple(told), _supports(guards))

@@ -9,6 +9,8 @@ is enough. A guard that alone decides is in each of these sets.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from verifier.exploring import Exit, Survey
 from verifier.freed import Freed
@@ -23,6 +25,9 @@ from verifier.records import record
 from verifier.solver import Solver
 from verifier.terms import Truth, concrete, decided, land, lnot, lor
 
+QUERIES = 150
+"""What a guard demands is left without words if that takes more queries: hardly any readable demand does."""
+
 
 @record
 class Guarded:
@@ -35,7 +40,7 @@ class Guarded:
 def guard_uses(survey: Survey, free: Freed, exit_: Exit) -> tuple[Guarded, ...]:
     """Every guard from which the exit can be reached, in the order of the code."""
     site = exit_.site
-    rests, needed = _sets(survey, free, exit_)
+    rests, needed, unsure = _sets(survey, free, exit_)
     edges = free.explorer.edges
     ends = [path.leaf.state.place for path in free.paths[site.location.address, site.kind]]
     leading = leading_to(edges, ends)
@@ -52,6 +57,7 @@ def guard_uses(survey: Survey, free: Freed, exit_: Exit) -> tuple[Guarded, ...]:
             reads=reads,
             rests=tuple(name for name, places in rests.items() if place in places),
             needed=tuple(name for name, places in needed.items() if place in places),
+            unsure=unsure,
         )
         found.append(Guarded(place, use))
     return tuple(found)
@@ -60,8 +66,11 @@ def guard_uses(survey: Survey, free: Freed, exit_: Exit) -> tuple[Guarded, ...]:
 _Sets = dict[str, frozenset[int]]
 
 
-def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets]:
-    """For each clause that is proved the places that its proof rests on, and those of them that it needs."""
+def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets, tuple[str, ...]]:
+    """For each clause that is proved the places that its proof rests on, and those of them that it needs.
+
+    And the clauses of which the solver cannot tell it.
+    """
     open_ = {one.id for one in exit_.site.clauses if one.status not in ("proved", "not-applicable")}
     proved = {one.id for one in exit_.site.clauses if one.status == "proved"} - open_
     entry = exit_.setting.entry
@@ -73,6 +82,7 @@ def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets]:
     solver.assume(lor(*(config_condition(entry, config) for config in survey.task.configs)))
     rests: _Sets = {}
     needed: _Sets = {}
+    unsure: list[str] = []
     for clause in exit_.clauses:
         truths = [clause.holds(path.view) for path in paths] if clause.id in proved else [None]
         wrong = _wrong(paths, truths)
@@ -86,6 +96,7 @@ def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets]:
             solver.assume(wrong)
             if solver.check(*switches) != "unsat":
                 del rests[clause.id], needed[clause.id]
+                unsure.append(clause.id)
                 continue
             kept = solver.dropping(switches)
             alone = [
@@ -95,7 +106,7 @@ def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets]:
             ]
         rests[clause.id] = frozenset(places[index] for index in kept)
         needed[clause.id] = frozenset(places[index] for index in alone)
-    return rests, needed
+    return rests, needed, tuple(unsure)
 
 
 def _wrong(paths: Sequence[Path], truths: Sequence[Truth | None]) -> Truth | None:
@@ -123,5 +134,27 @@ def _demands(
     reads = tuple(symbol.name for symbol in names)
     if not holds:
         return (), reads
-    said = conjunction(Solver(entry.constraints, survey.task.budget), land(*holds), entry)
-    return (said.conditions if said.exact else (Condition("other", names=reads),)), reads
+    return _said(survey, free, land(*holds)) or (Condition("other", names=reads),), reads
+
+
+def _said(survey: Survey, free: Freed, demand: Truth) -> tuple[Condition, ...]:
+    """A demand as conditions that are exactly it, else for each kind of paging; empty if neither can be said."""
+    entry = survey.setting.entry
+    kinds: list[tuple[Literal["", "la48", "la57"], Truth]] = [("", True)]
+    if {"la48", "la57"} <= {paging for _, paging in survey.task.configs} and _names(entry.la57) & _names(demand):
+        kinds = [("la48", lnot(entry.la57)), ("la57", entry.la57)]
+    found: list[Condition] = []
+    for paging, condition in kinds:
+        solver = Solver(entry.constraints, survey.task.budget)
+        # What this guard demands of machines that the others have let through as they do.
+        solver.assume(condition, *free.switches.uses.values())
+        said = conjunction(solver, demand, entry, QUERIES)
+        if not said.exact:
+            return ()
+        found += [replace(one, paging=paging) for one in said.conditions]
+    same = [one for one in found if replace(one, paging="la57") in found and replace(one, paging="la48") in found]
+    return tuple(dict.fromkeys(replace(one, paging="") if one in same else one for one in found))
+
+
+def _names(truth: Truth) -> frozenset[str]:
+    return frozenset() if decided(truth) is not None else frozenset(truth.variables)

@@ -24,7 +24,7 @@ class Condition:
 
     "range": the input ``left`` lies in one of ``intervals``, sorted. "bits": left & mask = value. "same":
     (left xor right) & mask = 0, for two inputs. "other": something about the inputs ``names`` that has none of these
-    forms. ``negated``: the opposite of that.
+    forms. ``negated``: the opposite of that. ``paging``: it is said of machines with that paging only.
     """
 
     kind: Literal["range", "bits", "same", "other"]
@@ -35,6 +35,7 @@ class Condition:
     intervals: tuple[Interval, ...] = ()
     names: tuple[str, ...] = ()
     negated: bool = False
+    paging: Literal["", "la48", "la57"] = ""
 
 
 @record
@@ -45,8 +46,8 @@ class GuardUse:
     close that way, or not for a reason that can be put in conditions. ``reads``: the inputs that it
     looks at. ``rests``: clauses of whose proofs it is a part (one smallest set of guards; there may be others).
     ``needed``: those clauses that are no longer proved if this guard alone goes either way; it is a single point of
-    failure for them. Empty: without it every clause that is proved stays proved, except ``unsure`` ones, of which nobody
-    could tell what their proofs rest on.
+    failure for them. Empty: without it every clause that is proved stays proved, except ``unsure`` ones, of which
+    nobody could tell what their proofs rest on.
     """
 
     location: Location
@@ -84,8 +85,8 @@ class Slack:
     """How much of what SYSRET could do an exit leaves to IRET.
 
     "exact": nothing, of ordinary frames. "slack": ``lost`` says what. "unknown": ``reason`` says why that could not be
-    found out. ``lost`` has what is lost of frames that are not ordinary with any status. Beside "slack" a reason says why
-    there may be more, beside "exact" that it is for ordinary frames.
+    found out. ``lost`` has what is lost of frames that are not ordinary with any status. Beside "slack" a reason
+    says why there may be more, beside "exact" that it is for ordinary frames.
     """
 
     status: Literal["exact", "slack", "unknown"]

@@ -15,6 +15,7 @@ from verifier.counterexample import variables
 from verifier.insights import FULL, Condition, Interval
 from verifier.lift.entry import Entry
 from verifier.lift.symbols import Symbol
+from verifier.model import FRAME_WORDS, GPRS
 from verifier.records import record
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land, lnot, lor, mask
@@ -41,12 +42,24 @@ class Conjunction:
 
 
 def symbols_in(entry: Entry, truths: Sequence[Truth]) -> list[Symbol]:
-    """The inputs that occur in truths, in the order of every output; the CPU configuration is none."""
-    return variables(entry, truths)
+    """The inputs that occur in truths, in the order of every output; the CPU configuration is none.
+
+    The frame's words after a call are in the order of the frame's words, too: RIP tells more than RCX.
+    """
+    return sorted(variables(entry, truths), key=_after_calls)
 
 
-def conjunction(solver: Solver, holds: Truth, entry: Entry) -> Conjunction:
-    """What ``holds`` says about the inputs; ``solver`` as for values().
+def _after_calls(symbol: Symbol) -> tuple[bool, str, int]:
+    """Sorts the words of the frame after each call among what calls leave; all else stays as it is."""
+    call, _, word = symbol.name.rpartition(":frame.")
+    if symbol.kind != "havoc" or not call:
+        return symbol.kind == "havoc", "", 0
+    order = (*FRAME_WORDS, *GPRS)
+    return True, call, order.index(word) if word in order else len(order)
+
+
+def conjunction(solver: Solver, holds: Truth, entry: Entry, queries: int = QUERIES) -> Conjunction:
+    """What ``holds`` says about the inputs; ``solver`` as for values(), which is asked ``queries`` times at most.
 
     Where it cannot hold, or the solver cannot tell, there are no conditions and it is not exact.
     """
@@ -56,7 +69,7 @@ def conjunction(solver: Solver, holds: Truth, entry: Entry) -> Conjunction:
     names = tuple(symbol.name for symbol in symbols)
     if len(symbols) > SYMBOLS:
         return Conjunction((), False, names)
-    asked = Asked(solver, QUERIES)
+    asked = Asked(solver, queries)
     found: list[Condition] | None = []
     try:
         found = _mined(asked, holds, symbols, entry)

@@ -139,7 +139,7 @@ def same(one: Divergence) -> bool:
 def range_is_said(one: Divergence) -> bool:
     """Whether the conditions say the same of the saved RIP as the ranges."""
     return any(
-        condition.kind == "range" and condition.left == "frame.rip" and not condition.negated
+        condition.kind == "range" and condition.left == "frame.rip" and not condition.negated and not condition.paging
         and condition.intervals == one.ranges
         for condition in one.conditions
     )  # fmt: skip

@@ -142,7 +142,14 @@ def _told(condition: Condition, place: _Say) -> str:
     return _words(condition, say)
 
 
+_PAGING = {"la48": "with 4-level paging, ", "la57": "with 5-level paging, "}
+
+
 def _words(condition: Condition, say: _Say) -> str:
+    return _PAGING.get(condition.paging, "") + _bare(condition, say)
+
+
+def _bare(condition: Condition, say: _Say) -> str:
     match condition.kind:
         case "range":
             return _range(condition, say)

@@ -101,6 +101,8 @@ def _exit(exit_: FastExit) -> Json:
 
 def _condition(condition: Condition) -> Json:
     found: Json = {"kind": condition.kind, "negated": condition.negated, "text": words(condition)}
+    if condition.paging:
+        found["paging"] = condition.paging
     match condition.kind:
         case "range":
             intervals = [[hexa(first), hexa(last)] for first, last in condition.intervals]

@@ -155,7 +155,7 @@ def _conditions(conditions: Iterable[Condition]) -> list[Json]:
 
 def _condition(one: Condition) -> Json:
     """Only what the kind of condition has; ``words`` says it all."""
-    found: Json = {"kind": one.kind, "negated": one.negated, "words": words(one)}
+    found: Json = {"kind": one.kind, "negated": one.negated, "paging": one.paging or None, "words": words(one)}
     match one.kind:
         case "range":
             return found | {"left": one.left, "intervals": _ranges(one.intervals)}

@@ -20,8 +20,8 @@ from verifier.opening import opened
 from verifier.options import Options
 from verifier.outcomes import IRET_RFLAGS
 from verifier.pipeline import surveyed
-from verifier.slack import slack
 from verifier.solver import Budget
+from verifier.tightness import slack
 from verifier.turnedaway import WRITTEN_RFLAGS
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
