@@ -142,6 +142,7 @@ def test_json_has_everything() -> None:
             "left": "frame.rcx",
             "intervals": [["0x0", "0x7fffffffffff"]],
             "negated": False,
+            "paging": None,
             "words": "frame.rcx in 0x0–0x7fffffffffff (the lower half, LA48)",
         }
     ]
