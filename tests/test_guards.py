@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from verifier.cli import main
 from verifier.inputs import loaded
 from verifier.insights import GuardUse
 from verifier.model import FileReport
@@ -129,3 +132,21 @@ def test_only_who_asks_is_told() -> None:
     assert site.guards is None and told.guards is not None
     assert site.clauses == told.clauses
     assert plain.assumptions == asked("why-one-for-all.S").assumptions
+
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "guards.md"
+BLOCK = re.compile(r"(<!-- output: why -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+
+
+def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The output in docs/guards.md is the part of ``--why`` about the guards (VERIFY_EXIT_GOLDEN=1 writes it anew)."""
+    monkeypatch.chdir(SAMPLES.parent)
+    assert main(["--no-config", "--why", "samples/why-tested-twice.S"]) == 0
+    whole = capsys.readouterr().out
+    part = whole[whole.index("What each check is for") :].partition("\n\n")[0] + "\n"
+    text = PAGE.read_text(encoding="utf-8")
+    if os.environ.get("VERIFY_EXIT_GOLDEN") == "1":
+        PAGE.write_text(BLOCK.sub(lambda found: found[1] + part + found[3], text), encoding="utf-8")
+    else:
+        (shown,) = BLOCK.findall(text)
+        assert shown[1] == part
