@@ -19,11 +19,16 @@ Kind = Literal["sysret", "iret", "elsewhere"]
 
 @record
 class Given:
-    """A value that was given. ``name`` is the input that it fixes, ``origin`` says where it is from: "" for --set."""
+    """A value that was given. ``name`` is the input that it fixes, ``origin`` says where it is from: "" for --set.
+
+    ``at``: "entry" for an input at the entry; "exit" for a word of the frame as the last call on the way to an exit
+    leaves it, where a call may change it.
+    """
 
     name: str
     value: int
     origin: str = ""
+    at: Literal["entry", "exit"] = "entry"
 
 
 @record
@@ -70,7 +75,8 @@ class Way:
     ``name`` is the exit's mnemonic or says what else ends the path at ``location``. ``decided`` is the first guard
     behind which no fast exit can be reached; ``always``: all machines with these values that go this way are decided
     there. ``passed`` are the guards that let the machine go on to a fast exit. ``inputs`` are values that were not
-    given and make the machine go this way; None for ``fields`` where nothing is known of the state.
+    given and make the machine go this way; None for ``fields`` where nothing is known of the state. ``fixed`` names
+    the inputs that have given values on this way.
     """
 
     kind: Kind
@@ -84,6 +90,7 @@ class Way:
     events: tuple[Event, ...]
     note: str
     instructions: int
+    fixed: tuple[str, ...] = ()
 
 
 @record

@@ -9,7 +9,7 @@ from verifier.exploring import Survey
 from verifier.fastpath import fast_conditions
 from verifier.frameanswer import Answer, FastExit, FrameReport, Given
 from verifier.framequestion import answers
-from verifier.framewords import Told, by_name, resolved, told
+from verifier.framewords import Told, at_exit, by_name, resolved, told
 from verifier.opening import Opened
 from verifier.pipeline import surveyed
 
@@ -30,9 +30,9 @@ def frame_report(opened: Opened, values: Sequence[Told]) -> FrameReport:
     for survey in surveys:
         if values:
             meant = resolved(values, survey)
-            given |= {one.name: one for one in meant.given}
+            given |= {f"{one.name}@{one.at}": one for one in meant.given}
             notes += meant.notes
-            found += answers(survey, by_name(meant.given))
+            found += answers(survey, by_name(meant.given), None, at_exit(meant.given))
         exits += _exits(survey)
     reasons = () if surveys else tuple((one.code, one.text) for one in report.reasons)
     return FrameReport(

@@ -15,6 +15,7 @@ from verifier.confirm import confirm
 from verifier.counterexample import Setting, concrete_machine, concrete_view, exit_facts
 from verifier.exploring import Survey
 from verifier.frameanswer import Answer, Kind, Way
+from verifier.frameleft import Left, left
 from verifier.framestate import delivered, nothing_to_compare, view_of
 from verifier.frameturns import Known, decisions, turns
 from verifier.lift.explore import Leaf
@@ -30,6 +31,7 @@ CS = "frame.cs"
 WAYS = 16
 """So many ways are told of; more make the answer unknown."""
 
+_ASIDE = "what is not followed, with no fast exit behind it"
 _MOST_LIMITED = "raise --timeout or --rlimit"
 
 
@@ -50,8 +52,17 @@ class _Asked:
     setting: Setting
     config: Config
     given: Mapping[str, int]
+    late: Mapping[str, int]
     solver: Solver
     known: Known
+
+    def left(self, leaf: Leaf) -> Left:
+        """What was given of the frame as the last call leaves it, on the way to a leaf."""
+        return left(self.survey, leaf, self.late) if self.late else Left((), {})
+
+    def taken(self, leaf: Leaf) -> tuple[Truth, ...]:
+        """That a machine with the given values comes to a leaf, beside what the solver assumes."""
+        return (*leaf.state.path, *self.left(leaf).truths)
 
 
 def user_frame(survey: Survey, given: Mapping[str, int]) -> Truth:
@@ -70,15 +81,18 @@ class _Open(Exception):
         self.reason, self.remedy = reason, remedy
 
 
-def answers(survey: Survey, given: Mapping[str, int], known: Known | None = None) -> tuple[Answer, ...]:
+def answers(
+    survey: Survey, given: Mapping[str, int], known: Known | None = None, late: Mapping[str, int] | None = None
+) -> tuple[Answer, ...]:
     """The answers from one entry, one for all configurations that share it. ``given`` has inputs with their values.
 
-    ``known`` has what guards of this survey say, for the next question.
+    ``late`` has slots of the frame, without "frame.", with what the last call on the way leaves in them. ``known``
+    has what guards of this survey say, for the next question.
     """
     found: list[Answer] = []
     known = {} if known is None else known
     for config in survey.task.configs:
-        one = _answer(survey, config, given, known)
+        one = _answer(survey, config, given, late or {}, known)
         same = next((index for index, other in enumerate(found) if replace(other, configs=(config,)) == one), None)
         if same is None:
             found.append(one)
@@ -87,7 +101,7 @@ def answers(survey: Survey, given: Mapping[str, int], known: Known | None = None
     return tuple(found)
 
 
-def _answer(survey: Survey, config: Config, given: Mapping[str, int], known: Known) -> Answer:
+def _answer(survey: Survey, config: Config, given: Mapping[str, int], late: Mapping[str, int], known: Known) -> Answer:
     entry = survey.setting.entry
     solver = Solver(entry.constraints, survey.task.budget)
     symbols = entry.state.shared.layout.symbols
@@ -98,7 +112,7 @@ def _answer(survey: Survey, config: Config, given: Mapping[str, int], known: Kno
     ]
     solver.assume(config_condition(entry, config), *fixed, user_frame(survey, given))
     setting = replace(survey.setting, solver=solver, known=[])
-    asked = _Asked(survey, setting, config, given, solver, known)
+    asked = _Asked(survey, setting, config, given, late, solver, known)
     empty = Answer(survey.start.name, (config,), "unknown", "", "", (), ())
     match solver.check():
         case "unsat":
@@ -112,6 +126,8 @@ def _answer(survey: Survey, config: Config, given: Mapping[str, int], known: Kno
         return replace(empty, reason=error.reason, remedy=error.remedy)
     except UserError as error:
         return replace(empty, reason=error.message, remedy="choose a contract that has it")
+    if not ways:
+        return replace(empty, status="impossible")
     kinds = {way.kind for way in ways}
     if len(kinds) == 1:
         alike = {(way.kind, way.name) for way in ways} if kinds == {"elsewhere"} else kinds
@@ -127,7 +143,8 @@ def _possible(asked: _Asked) -> tuple[dict[_Key, list[Leaf]], str]:
     possible: dict[_Key, list[Leaf]] = defaultdict(list)
     loops: list[Leaf] = []
     for leaf in leaves:
-        reached = solver.check(*leaf.state.path)
+        # What was not followed may call something that changes the frame: nothing was given of what it is before that.
+        reached = solver.check(*(leaf.state.path if leaf.kind == "problem" else asked.taken(leaf)))
         if reached == "unknown":
             raise _Open(f"the solver could not tell whether {_place(leaf)} is reached", _MOST_LIMITED)
         if reached == "unsat":
@@ -164,7 +181,7 @@ def _key(leaf: Leaf) -> _Key:
         case "return":
             return _Key("elsewhere", "a return to the caller", address)
         case "aside":
-            return _Key("elsewhere", "what is not followed, with no fast exit behind it", address)
+            return _Key("elsewhere", _ASIDE, address)
         case _:
             return _Key("elsewhere", leaf.detail, address)
 
@@ -182,16 +199,21 @@ def _way(asked: _Asked, key: _Key, leaves: Sequence[Leaf], waits: str) -> Way:
     where = leaves[0].location
     if leaves[0].kind == "loop":
         return Way(key.kind, key.name, where, None, False, (), (), None, (), note, 0)
-    taken = lor(*(land(*leaf.state.path) for leaf in leaves))
+    ways = [(leaf, land(*asked.taken(leaf))) for leaf in leaves]
+    taken = lor(*(truth for _, truth in ways))
+    fixed = {**asked.given, **{name: value for leaf in leaves for name, value in asked.left(leaf).inputs.items()}}
     found = concrete_machine(asked.setting, asked.config, [taken])
     if found is None:
         text = f"no machine was found that surely comes to {key.name} at {_place(leaves[0])}"
         raise _Open(f"{text}: it rests on what a store with an unknown address may change", _MOST_LIMITED)
     model, inputs = found
     steps = _confirmed(asked, key, model)
-    fields, events = delivered(asked.survey, asked.solver, leaves, asked.given)
+    fields, events = delivered(asked.survey, asked.solver, ways, fixed)
     path = turns(asked.survey, asked.setting, model)
-    decided, passed = decisions(asked.survey, path, model, asked.known)
+    known = decisions(asked.survey, asked.config, path, model, asked.known)
+    if known is None:
+        raise _Open(f"the solver could not tell what decides that {key.name} is taken", _MOST_LIMITED)
+    decided, passed = known
     always = decided is not None and asked.solver.check(taken, lnot(land(*decided.prefix))) == "unsat"
     return Way(
         kind=key.kind,
@@ -200,11 +222,12 @@ def _way(asked: _Asked, key: _Key, leaves: Sequence[Leaf], waits: str) -> Way:
         decided=None if decided is None else decided.guard,
         always=always,
         passed=tuple(one.guard for one in passed),
-        inputs=tuple(one for one in inputs if one.name not in asked.given),
+        inputs=tuple(one for one in inputs if one.name not in fixed),
         fields=fields,
         events=events,
         note=note,
         instructions=steps,
+        fixed=tuple(fixed),
     )
 
 
@@ -218,6 +241,9 @@ def _confirmed(asked: _Asked, key: _Key, model: Model) -> int:
     )  # fmt: skip
     leaf = trace.leaf
     if leaf is None and key.kind == "elsewhere":
+        return len(trace.steps)
+    if leaf is not None and leaf.kind == "problem" and key.name == _ASIDE and leaf.decoded.address == key.address:
+        # No fast exit lies behind it, so the exploration did not go into it; this machine ends there.
         return len(trace.steps)
     if leaf is None or _key(leaf) != key:
         raise _Open("a machine that was found does not go that way when it is followed step by step", "report this")

@@ -35,19 +35,20 @@ def view_of(leaf: Leaf, survey: Survey) -> ExitView:
 
 
 def delivered(
-    survey: Survey, solver: Solver, leaves: Sequence[Leaf], given: Mapping[str, int]
+    survey: Survey, solver: Solver, ways: Sequence[tuple[Leaf, Truth]], given: Mapping[str, int]
 ) -> tuple[tuple[Delivered, ...] | None, tuple[Event, ...]]:
     """The user's state behind the exit that the leaves stand before, and faults and traps on the way.
 
-    ``solver`` assumes the given values. The fields are None where no state of user mode is known.
-    Raises UserError("contract-lacks-key", exit code 2).
+    Each leaf has what holds of the machines that come to it. ``solver`` assumes the given values. The fields are None
+    where no state of user mode is known. Raises UserError("contract-lacks-key", exit code 2).
     """
-    if leaves[0].kind != "exit" or leaves[0].detail not in _EVENTS:
+    first = ways[0][0]
+    if first.kind != "exit" or first.detail not in _EVENTS:
         return None, ()
     entry = survey.setting.entry
-    views = [(land(*leaf.state.path), view_of(leaf, survey)) for leaf in leaves]
+    views = [(taken, view_of(leaf, survey)) for leaf, taken in ways]
     events: list[Event] = []
-    for text, happens in _EVENTS[leaves[0].detail]:
+    for text, happens in _EVENTS[first.detail]:
         asked = [(path, happens(view)) for path, view in views]
         if solver.check(lor(*(land(path, truth) for path, truth in asked))) != "unsat":
             never = lor(*(land(path, lnot(truth)) for path, truth in asked))

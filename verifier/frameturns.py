@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import partial
+from itertools import groupby
 
 from verifier.counterexample import Setting
 from verifier.exploring import Survey
@@ -15,13 +17,14 @@ from verifier.lift.decode import Decoded
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Explorer
 from verifier.lift.state import State
-from verifier.model import Location
+from verifier.model import Config, Location, address_of
 from verifier.obligations import JUDGED
 from verifier.pathmap import variant_name
 from verifier.projection import Conjunction, conjunction, symbols_in, truth_of
+from verifier.prove import config_condition
 from verifier.records import record
 from verifier.solver import Model, Solver
-from verifier.terms import Truth, decided, land, lnot
+from verifier.terms import Truth, decided, land, lnot, lor
 
 
 @dataclass(slots=True)
@@ -67,9 +70,9 @@ def turns(survey: Survey, setting: Setting, model: Model) -> tuple[Turn, ...]:
         found = explorer.run(entry.state.copy())
     finally:
         layout.evaluate = None
-    if len(found.leaves) != 1:
-        # A trap on the user's stack: it ends the path, and is something that cannot be followed as well.
+    if not found.leaves:
         return tuple(path[:-1])
+    # A trap on the user's stack ends the path, and is something that cannot be followed as well: two leaves there.
     path[-1].place, path[-1].location = found.leaves[0].state.place, found.leaves[0].location
     return tuple(path)
 
@@ -78,34 +81,93 @@ Known = dict[int, Conjunction]
 """What truths say, by their hashes: guards are asked about once for each configuration and way."""
 
 
+@record
+class _Asked:
+    """What an instruction asked of a machine: truths of one path from the index ``first`` on, all of which hold.
+
+    Which form of patched code there is, and what the instruction itself asks, are two questions.
+    """
+
+    turn: Turn
+    first: int
+    truths: tuple[Truth, ...]
+
+
 def decisions(
-    survey: Survey, path: tuple[Turn, ...], model: Model, known: Known
-) -> tuple[Decision | None, tuple[Decision, ...]]:
-    """The first guard on the path behind which no fast exit can be reached, and those in front of it."""
+    survey: Survey, config: Config, path: tuple[Turn, ...], model: Model, known: Known
+) -> tuple[Decision | None, tuple[Decision, ...]] | None:
+    """The first guard on the path behind which no fast exit can be reached, and those in front of it that it passes.
+
+    None if the solver cannot tell. What could not be followed may lead to a fast exit.
+    """
+    asked = tuple(_questions(survey, path))
+    truths = [truth for one in asked for truth in one.truths]
+    leaves = survey.found.leaves
+    ends = [leaf for leaf in leaves if leaf.kind == "problem" or (leaf.kind == "exit" and leaf.detail in JUDGED)]
+    solver = Solver(survey.setting.entry.constraints, survey.task.budget)
+    solver.assume(config_condition(survey.setting.entry, config))
+    fast = lor(*(land(*leaf.state.path) for leaf in ends))
+    last = _deciding(solver, fast, truths)
+    if last is None:
+        return None
     edges = survey.explorer.edges
-    ends = [leaf.state.place for leaf in survey.found.leaves if leaf.kind == "exit" and leaf.detail in JUDGED]
-    leading = leading_to(edges, ends)
+    leading = leading_to(edges, [leaf.state.place for leaf in ends])
     closing = {source for source, target in edges if source in leading and target not in leading}
-    prefix: list[Truth] = []
     passed: list[Decision] = []
-    for here, behind in pairwise(path):
-        prefix += here.truths
-        if here.place not in leading:
-            return None, tuple(passed)
-        if behind.place not in leading:
-            # Which form of patched code runs is asked on arrival there.
-            asked = here.truths or behind.truths
-            guard = _guard(survey, here, lnot(land(*asked)), model, known)
-            return Decision(guard, (*prefix, *(() if here.truths else behind.truths))), tuple(passed)
-        if here.place in closing and here.truths:
-            passed.append(Decision(_guard(survey, here, land(*here.truths), model, known), tuple(prefix)))
-    last = path[-1] if path else Turn(-1)
-    if last.place in leading and last.place not in ends and last.truths:
-        # The branch itself leaves the code that is known.
-        return Decision(_guard(survey, last, lnot(land(*last.truths)), model, known), (*prefix, *last.truths)), (
-            *passed,
-        )
+    for one in asked:
+        behind = one.first + len(one.truths)
+        if last < behind:
+            short = land(*one.truths[: last + 1 - one.first])
+            guard = _guard(survey, one.turn, lnot(short), model, known)
+            return (None if last < 0 else Decision(guard, tuple(truths[: last + 1]))), tuple(passed)
+        demand, before = land(*one.truths), truths[: one.first]
+        if one.turn.place in closing or (
+            solver.check(fast, *before, lnot(demand)) == "unsat" and solver.check(*before, lnot(demand)) == "sat"
+        ):
+            passed.append(Decision(_guard(survey, one.turn, demand, model, known), tuple(truths[:behind])))
     return None, tuple(passed)
+
+
+def _questions(survey: Survey, path: tuple[Turn, ...]) -> Iterator[_Asked]:
+    first = 0
+    for turn in path:
+        for _, group in groupby(turn.truths, partial(_is_form, survey, turn)):
+            truths = tuple(group)
+            yield _Asked(turn, first, truths)
+            first += len(truths)
+
+
+def _is_form(survey: Survey, turn: Turn, truth: Truth) -> bool:
+    """Whether a truth tells which form of patched code there is."""
+    if survey.task.image.patch_at(address_of(turn.place)) is None:
+        return False
+    entry = survey.setting.entry
+    switches = [entry.la57, *entry.state.shared.switches.values()]
+    known = {name for one in switches if decided(one) is None for name in one.variables}
+    return decided(truth) is None and known.issuperset(truth.variables)
+
+
+def _deciding(solver: Solver, fast: Truth, truths: Sequence[Truth]) -> int | None:
+    """The index of the first truth with which no fast exit can be reached.
+
+    It is -1 if none can be reached to begin with, len(truths) if one can with all of them; None if that is not known.
+    """
+    low, high = -1, len(truths)
+    match solver.check(fast, *truths):
+        case "sat":
+            return high
+        case "unknown":
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        match solver.check(fast, *truths[: middle + 1]):
+            case "unsat":
+                high = middle
+            case "sat":
+                low = middle + 1
+            case _:
+                return None
+    return low
 
 
 def _guard(survey: Survey, turn: Turn, demand: Truth, model: Model, known: Known) -> Passed:

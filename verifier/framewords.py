@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Literal
 
 from verifier.exploring import Survey
 from verifier.frameanswer import Given
+from verifier.frameleft import calls_intervene
 from verifier.model import FRAME_WORDS, GPRS, RFLAGS_BITS, UserError
 from verifier.records import record
 from verifier.source import printable
@@ -79,13 +81,20 @@ def merged(dump: Iterable[Told], given: Iterable[Told]) -> tuple[Told, ...]:
 
 
 def _plain(name: str) -> str:
-    """One spelling of each name."""
-    bare = _ALIASES.get(name.lower(), name.lower())
+    """One spelling of each name: "exit.rip" is the frame's word as an exit finds it, "frame.rip" that at the entry."""
+    low = name.lower()
+    bare = _ALIASES.get(low, low)
     if bare in _BARE or bare == _IGNORED:
-        return f"frame.{bare}"
-    for register in (bare.removesuffix("@entry"), bare.removeprefix("entry.")):
-        if register != bare and register in GPRS:
-            return f"entry.{register}"
+        return f"exit.{bare}"
+    for register in (low.removesuffix("@entry"), low.removeprefix("entry.")):
+        if register != low:
+            register = _ALIASES.get(register, register)
+            if register in GPRS:
+                return f"entry.{register}"
+            if register in FRAME_WORDS:
+                return f"frame.{register}"
+            if register.startswith("frame."):
+                return register
     return name
 
 
@@ -101,10 +110,15 @@ def resolved(values: Iterable[Told], survey: Survey) -> Resolved:
     for _, address, _ in entry.state.shared.frame_slots:
         # A slot that nothing has read yet gets its symbol here.
         memory.load(address, 8)
-    found: dict[str, Given] = {}
+    late = calls_intervene(survey)
+    found: dict[tuple[str, str], Given] = {}
     notes: list[str] = []
     for one in values:
-        name, note = _input(_plain(one.name), survey)
+        plain = _plain(one.name)
+        name, note = _input(plain, survey)
+        at: Literal["entry", "exit"] = (
+            "exit" if late and plain.startswith("exit.") and name is not None and name.startswith("frame.") else "entry"
+        )
         symbol = None if name is None else symbols.find(name)
         if note:
             notes.append(note)
@@ -118,24 +132,26 @@ def resolved(values: Iterable[Told], survey: Survey) -> Resolved:
                 text = f"{printable(one.name)}={one.value:#x}: more than {symbol.width} bit{'s' * (symbol.width > 1)}"
                 raise UserError("frame-value", f"{text}; give a value that fits", 2)
             value = one.value & (1 << symbol.width) - 1
-            before = found.get(name)
-            if before is not None and before.value != value:
+            before = found.get((name, at))
+            if before is not None and before.value != value and (one.origin or not before.origin):
                 text = f"{printable(one.name)}: two values, {before.value:#x} and {value:#x}; keep one"
                 raise UserError("frame-value", text, 2)
-            found[name] = Given(name, value, one.origin)
+            found[name, at] = Given(name, value, one.origin, at)
     return Resolved(tuple(found.values()), tuple(dict.fromkeys(notes)))
 
 
 def _input(name: str, survey: Survey) -> tuple[str | None, str]:
     """The input that a name means at an entry, or why it has no use there."""
-    if name == f"frame.{_IGNORED}":
+    if name == f"exit.{_IGNORED}":
         return None, f"{_IGNORED} is ignored: no exit gives it back"
     head, _, bare = name.partition(".")
     if head == "entry" and bare in GPRS:
         return bare, ""
     slots = {slot for slot, _, _ in survey.setting.entry.state.shared.frame_slots}
-    if head != "frame" or bare in slots:
+    if head != "exit":
         return name, ""
+    if bare in slots:
+        return f"frame.{bare}", ""
     match dict(survey.contract.registers).get(bare) if slots else None:
         case "entry" | "entry-or-zero":
             return bare, ""
@@ -149,11 +165,12 @@ def _unknown(name: str, survey: Survey) -> str:
     entry = survey.setting.entry
     slots = [slot for slot, _, _ in entry.state.shared.frame_slots]
     where = f"at {survey.start.name} with the contract {survey.contract.name}"
-    if _plain(name).startswith("frame.") and survey.task.auto:
+    framed = _plain(name).startswith(("exit.", "frame."))
+    if framed and survey.task.auto:
         return (
             f"{printable(name)}: with --frame auto nothing is known of the frame; give --frame contract, or name memory"
         )
-    if _plain(name).startswith("frame.") and not slots:
+    if framed and not slots:
         return f"{printable(name)}: there is no frame {where}; name registers at the entry (NAME@entry) or memory"
     known = [*slots, *_ALIASES]
     known += [one.name for one in entry.state.shared.layout.symbols if one.otherwise is None and _CPU not in one.name]
@@ -163,5 +180,10 @@ def _unknown(name: str, survey: Survey) -> str:
 
 
 def by_name(given: Iterable[Given]) -> Mapping[str, int]:
-    """The values by the names of their inputs."""
-    return {one.name: one.value for one in given}
+    """The values at the entry, by the names of their inputs."""
+    return {one.name: one.value for one in given if one.at == "entry"}
+
+
+def at_exit(given: Iterable[Given]) -> Mapping[str, int]:
+    """The words of the frame as the last call leaves it, by their slots."""
+    return {one.name.removeprefix("frame."): one.value for one in given if one.at == "exit"}

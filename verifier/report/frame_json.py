@@ -32,7 +32,9 @@ def document(report: FrameReport) -> Json:
         "input": {"path": report.path, "sha256": report.sha256},
         "contract": report.contract,
         "configs": [list(config) for config in report.configs],
-        "given": [{"name": one.name, "value": hexa(one.value), "origin": one.origin} for one in report.given],
+        "given": [
+            {"name": one.name, "value": hexa(one.value), "origin": one.origin, "at": one.at} for one in report.given
+        ],
         "notes": list(report.notes),
         "answers": [_answer(answer) for answer in report.answers],
         "exits": [_exit(exit_) for exit_ in report.exits],
@@ -63,6 +65,7 @@ def _way(way: Way) -> Json:
         "state": None if way.fields is None else [_field(one) for one in way.fields],
         "events": [{"text": one.text, "certain": one.certain} for one in way.events],
         "note": way.note,
+        "given": list(way.fixed),
         "instructions": way.instructions,
     }
 

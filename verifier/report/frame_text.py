@@ -7,10 +7,18 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from verifier.frameanswer import Answer, Delivered, FastExit, FrameReport, Passed, Way
+from verifier.frameanswer import Answer, Delivered, FastExit, FrameReport, Given, Passed, Way
 from verifier.insights import FastConditions
 from verifier.model import Config
-from verifier.report.conditions import all_words, input_words, inputs_words, words
+from verifier.report.conditions import (
+    Wording,
+    all_words,
+    input_words,
+    inputs_words,
+    names_of,
+    words,
+)
+from verifier.report.inputnames import place_words, split
 from verifier.report.meaning import address, rflags, selector
 from verifier.report.phrases import on_cpus
 from verifier.report.words import capital, clean, hexa, sentence, source
@@ -22,24 +30,30 @@ _MEANINGS = {"rip": address, "cs": selector, "rflags": rflags, "ss": selector}
 def render(report: FrameReport) -> str:
     """The whole answer, ending in a newline."""
     lines = [f"{report.path} (contract {report.contract})"]
-    if report.given:
-        told = " ".join(f"{one.name.removeprefix('frame.')}={hexa(one.value)}" for one in report.given)
-        if any(not one.name.startswith("frame.") for one in report.given):
-            told = " ".join(f"{one.name}={hexa(one.value)}" for one in report.given)
-        lines += _folded(f"frame: {told}", "", "       ")
+    late = [one for one in report.given if one.at == "exit"]
+    early = [one for one in report.given if one.at == "entry"]
+    if late:
+        lines += _folded(f"frame as the last call on the way leaves it: {_told(late)}", "", "  ")
+    if early:
+        lines += _folded(f"{'at the entry' if late else 'frame'}: {_told(early)}", "", "       ")
     for note in report.notes:
         lines += _folded(f"note: {note}", "", "  ")
     for code, text in report.reasons:
         lines += _folded(f"inconclusive: {sentence(text)} [{code}]", "", "  ")
     several = len({one.entry for one in report.exits} | {one.entry for one in report.answers}) > 1
-    given = frozenset(one.name for one in report.given)
     for answer in report.answers:
         lines.append("")
-        lines += _answer(answer, given, several)
+        lines += _answer(answer, several)
     for exit_ in report.exits:
         lines.append("")
         lines += _exit(exit_, report.configs, several)
     return "\n".join(clean(line) for line in lines) + "\n"
+
+
+def _told(given: Sequence[Given]) -> str:
+    """Values that were given; where all are of the frame, without saying so for each."""
+    bare = given[0].at == "exit" or all(one.name.startswith("frame.") for one in given)
+    return " ".join(f"{one.name.removeprefix('frame.') if bare else one.name}={hexa(one.value)}" for one in given)
 
 
 def _folded(text: str, first: str, rest: str) -> list[str]:
@@ -50,7 +64,7 @@ def _folded(text: str, first: str, rest: str) -> list[str]:
     )
 
 
-def _answer(answer: Answer, given: frozenset[str], several: bool) -> Iterator[str]:
+def _answer(answer: Answer, several: bool) -> Iterator[str]:
     cpus = on_cpus(answer.configs)
     start = f"From {answer.entry}, {cpus}" if several else capital(cpus)
     match answer.status:
@@ -69,7 +83,7 @@ def _answer(answer: Answer, given: frozenset[str], several: bool) -> Iterator[st
         case _:
             yield from _folded(f"{start}: {_name(answer.ways[0])}.", "", "  ")
     for way in answer.ways:
-        yield from _way(way, given)
+        yield from _way(way)
 
 
 def _name(way: Way) -> str:
@@ -78,7 +92,7 @@ def _name(way: Way) -> str:
     return "SYSRET" if way.kind == "sysret" and way.name.startswith("sysret") else way.name.upper().removesuffix("Q")
 
 
-def _way(way: Way, given: frozenset[str]) -> Iterator[str]:
+def _way(way: Way) -> Iterator[str]:
     what = way.name if way.kind == "elsewhere" else way.name.upper()
     head = f"{what} at {source(way.location)}"
     if way.inputs:
@@ -88,7 +102,7 @@ def _way(way: Way, given: frozenset[str]) -> Iterator[str]:
         head += f", {way.note}"
     yield from _folded(head + ":", "  ", "    ")
     if way.decided is not None:
-        yield from _decided(way.decided, way.always, given)
+        yield from _decided(way.decided, way.always, frozenset(way.fixed))
     elif way.kind == "sysret" and way.passed:
         yield "    it passes"
         for guard in way.passed:
@@ -130,14 +144,18 @@ def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
         else:
             on = inputs_words(one.inputs) or "what is not known"
             yield from _folded(f"from {on}, not given", f"      {one.name:<8} ", "               ")
-    for place, text in (("frame.", "as in the frame, not given"), ("", "as at the entry, not given")):
-        here = [one for one in copies if one.inputs[0].startswith("frame.") == bool(place)]
-        plain = [one.name for one in here if one.inputs[0] == place + one.name]
-        if plain:
-            yield from _folded(f"{' '.join(plain)}: {text}", "      ", "        ")
-        for one in here:
-            if one.name not in plain:
-                yield f"      {one.name:<8} {input_words(one.inputs[0])} at the entry, not given"
+    alike: dict[str, list[str]] = {}
+    for one in copies:
+        rest, where = split(one.inputs[0])
+        when = place_words(where) if where else "at the entry"
+        if rest == f"frame.{one.name}":
+            alike.setdefault(f"as in the frame{f' {when}' if where else ''}, not given", []).append(one.name)
+        elif rest == one.name:
+            alike.setdefault(f"as {when}, not given", []).append(one.name)
+        else:
+            yield from _folded(f"{rest} {when}, not given", f"      {one.name:<8} ", "               ")
+    for text, names in alike.items():
+        yield from _folded(f"{' '.join(names)}: {text}", "      ", "        ")
 
 
 def _exit(exit_: FastExit, among: Sequence[Config], several: bool) -> Iterator[str]:
@@ -153,12 +171,16 @@ def _conditions(name: str, found: FastConditions, where: str) -> Iterator[str]:
     if not found.conditions:
         if found.exact:
             yield from _folded(f"{name} is always taken{where}.", "", "  ")
-        else:
-            yield from _folded(f"When {name} is taken{where} was not found out.", "", "  ")
-    else:
+            return
+        yield from _folded(f"When {name} is taken{where} was not found out.", "", "  ")
+    others = () if found.exact else found.others
+    wording = Wording((*names_of(found.conditions), *others))
+    if found.conditions:
         exactly = "exactly when all of this holds" if found.exact else "only when all of this holds, not always then"
         yield from _folded(f"{name} is taken{where} {exactly}:", "", "  ")
         for condition in found.conditions:
-            yield from _folded(words(condition), "  ", "    ")
-    if not found.exact and found.others:
-        yield from _folded(f"It rests on {inputs_words(found.others)} as well.", "  ", "    ")
+            yield from _folded(wording.condition(condition), "  ", "    ")
+    if others:
+        yield from _folded(f"It rests on {wording.inputs(others)} as well.", "  ", "    ")
+    for note in wording.notes:
+        yield from _folded(note, "  ", "    ")
