@@ -8,7 +8,7 @@ some guards off reach is explored as well: only so can be told what a missing gu
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import claripy
@@ -21,26 +21,42 @@ from verifier.records import record
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, decided, land, lnot, lor
 
+ROUNDS = 4
+"""So often may what opens with the guards that are known show further ones that are decided at times."""
+
+
+@record
+class Met:
+    """A guard was met: behind ``path`` its branch goes to ``target`` if ``condition`` holds, else to the other one."""
+
+    target: Term
+    condition: Truth
+    path: tuple[Truth, ...]
+
 
 @dataclass(slots=True)
 class Switches:
     """The switches of one exploration, made as its guards are met.
 
-    ``uses`` has the switch of each guard by its place, ``conditions`` where its branch goes to and when: an address
-    with the condition, once for each time that it was met. Where the condition does not hold it goes to the other one.
+    ``uses`` has the switch of each guard by its place, ``met`` each time that it was met. A branch whose
+    outcome is the same for all machines is no guard; one of ``known`` that is so at times, but not each time, is.
+    ``constant`` has the places of branches that were not taken for guards when they were met.
     """
 
+    known: Collection[int] = ()
     uses: dict[int, Truth] = field(default_factory=dict)
-    conditions: dict[int, list[tuple[Term, Truth]]] = field(default_factory=lambda: defaultdict(list))
+    met: dict[int, list[Met]] = field(default_factory=lambda: defaultdict(list))
+    constant: set[int] = field(default_factory=set)
     _made: int = 0
 
-    def guarded(self, place: int, condition: Truth, target: Term) -> Truth:
+    def guarded(self, place: int, condition: Truth, target: Term, path: tuple[Truth, ...]) -> Truth:
         """The condition of the branch at ``place`` to ``target``, or any outcome while its switch is off."""
-        if decided(condition) is not None:
+        if decided(condition) is not None and place not in self.known:
+            self.constant.add(place)
             return condition
         if place not in self.uses:
             self.uses[place] = claripy.BoolS(f"guard.{place:#x}", explicit_name=True)
-        self.conditions[place].append((target, condition))
+        self.met[place].append(Met(target, condition, path))
         use = self.uses[place]
         self._made += 1
         free = claripy.BoolS(f"free.{self._made}", explicit_name=True)
@@ -63,11 +79,23 @@ class Freed:
 
 
 def freed(survey: Survey) -> Freed | None:
-    """Explore the survey's entry with switches; None where that meets a stack behind a pointer that was unknown."""
+    """Explore the survey's entry with switches.
+
+    None where that meets a stack behind a pointer that was unknown, or ever more guards.
+    """
+    switches = Switches()
+    for _ in range(ROUNDS):
+        found = _explored(survey, switches)
+        if found is None or not switches.constant & switches.uses.keys():
+            return found
+        switches = Switches(frozenset(switches.uses))
+    return None
+
+
+def _explored(survey: Survey, switches: Switches) -> Freed | None:
     task, setting = survey.task, survey.setting
     entry = setting.entry
     layout = entry.state.shared.layout
-    switches = Switches()
     solver = Solver(entry.constraints, task.budget)
     explorer = explorer_of(task, solver, setting.follow, switches.guarded)
     layout.promoted = False

@@ -8,7 +8,7 @@ is enough. A guard that alone decides is in each of these sets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -16,8 +16,7 @@ from verifier.exploring import Exit, Survey
 from verifier.freed import Freed
 from verifier.graph import leading_to
 from verifier.insights import Condition, GuardUse
-from verifier.lift.symbols import Symbol
-from verifier.model import address_of, variant_of
+from verifier.model import Config, address_of, variant_of
 from verifier.pathmap import variant_name
 from verifier.projection import conjunction, symbols_in
 from verifier.prove import Path, config_condition
@@ -40,7 +39,7 @@ class Guarded:
 def guard_uses(survey: Survey, free: Freed, exit_: Exit) -> tuple[Guarded, ...]:
     """Every guard from which the exit can be reached, in the order of the code."""
     site = exit_.site
-    rests, needed, unsure = _sets(survey, free, exit_)
+    owed = _owed(survey, free, exit_)
     edges = free.explorer.edges
     ends = [path.leaf.state.place for path in free.paths[site.location.address, site.kind]]
     leading = leading_to(edges, ends)
@@ -55,58 +54,68 @@ def guard_uses(survey: Survey, free: Freed, exit_: Exit) -> tuple[Guarded, ...]:
             variant=variant_name(survey.task.image, place),
             demands=demands,
             reads=reads,
-            rests=tuple(name for name, places in rests.items() if place in places),
-            needed=tuple(name for name, places in needed.items() if place in places),
-            unsure=unsure,
+            rests=tuple(one.clause for one in owed if place in one.rests),
+            needed=tuple(one.clause for one in owed if place in one.needed),
+            unsure=tuple(one.clause for one in owed if place in one.unsure),
         )
         found.append(Guarded(place, use))
     return tuple(found)
 
 
-_Sets = dict[str, frozenset[int]]
+@record
+class _Owed:
+    """What the proof of one clause owes to guards, by place. ``unsure``: nobody can tell whether it needs them."""
+
+    clause: str
+    rests: frozenset[int]
+    needed: frozenset[int]
+    unsure: frozenset[int]
 
 
-def _sets(survey: Survey, free: Freed, exit_: Exit) -> tuple[_Sets, _Sets, tuple[str, ...]]:
-    """For each clause that is proved the places that its proof rests on, and those of them that it needs.
+def _owed(survey: Survey, free: Freed, exit_: Exit) -> list[_Owed]:
+    """For each clause that is proved what its proof owes to the guards.
 
-    And the clauses of which the solver cannot tell it.
+    A clause that is violated on some CPUs counts for those on which it is proved.
     """
-    open_ = {one.id for one in exit_.site.clauses if one.status not in ("proved", "not-applicable")}
-    proved = {one.id for one in exit_.site.clauses if one.status == "proved"} - open_
     entry = exit_.setting.entry
-    places, switches = list(free.switches.uses), list(free.switches.uses.values())
     paths = free.paths[exit_.site.location.address, exit_.site.kind]
     # Where nothing is known anything may happen.
     lost = [land(*leaf.state.path) for leaf in free.stray]
     solver = Solver(entry.constraints, survey.task.budget)
-    solver.assume(lor(*(config_condition(entry, config) for config in survey.task.configs)))
-    rests: _Sets = {}
-    needed: _Sets = {}
-    unsure: list[str] = []
+    found: list[_Owed] = []
     for clause in exit_.clauses:
-        truths = [clause.holds(path.view) for path in paths] if clause.id in proved else [None]
-        wrong = _wrong(paths, truths)
-        if wrong is None or clause.promise:
-            continue
-        wrong = lor(wrong, *lost) if decided(wrong) is not False else wrong
-        rests[clause.id] = needed[clause.id] = frozenset()
-        if decided(wrong) is False:
+        configs = _proved_under(exit_, clause.id)
+        wrong = None if clause.promise or not configs else _wrong(paths, [clause.holds(path.view) for path in paths])
+        if wrong is None or decided(wrong) is False:
             continue
         with solver.scope():
-            solver.assume(wrong)
-            if solver.check(*switches) != "unsat":
-                del rests[clause.id], needed[clause.id]
-                unsure.append(clause.id)
-                continue
-            kept = solver.dropping(switches)
-            alone = [
-                index
-                for index in kept
-                if solver.check(*(one for other, one in enumerate(switches) if other != index)) != "unsat"
-            ]
-        rests[clause.id] = frozenset(places[index] for index in kept)
-        needed[clause.id] = frozenset(places[index] for index in alone)
-    return rests, needed, tuple(unsure)
+            solver.assume(lor(*(config_condition(entry, config) for config in configs)), lor(wrong, *lost))
+            found.append(_owed_by(clause.id, solver, free.switches.uses))
+    return found
+
+
+def _proved_under(exit_: Exit, clause: str) -> list[Config]:
+    """The configurations under which a clause is proved at the exit, and with them those that do not come to it."""
+    answers = [one for one in exit_.site.clauses if one.id == clause]
+    if not any(one.status == "proved" for one in answers):
+        return []
+    return [config for one in answers if one.status in ("proved", "not-applicable") for config in one.configs]
+
+
+def _owed_by(clause: str, solver: Solver, uses: Mapping[int, Truth]) -> _Owed:
+    """As _owed(), for a clause that the solver assumes to be wrong."""
+    places, switches = list(uses), list(uses.values())
+    nothing = frozenset[int]()
+    if solver.check(*switches) != "unsat":
+        return _Owed(clause, nothing, nothing, frozenset(places))
+    kept = solver.dropping(switches)
+    alone = {index: solver.check(*switches[:index], *switches[index + 1 :]) for index in kept}
+    return _Owed(
+        clause,
+        rests=frozenset(places[index] for index in kept),
+        needed=frozenset(places[index] for index in kept if alone[index] == "sat"),
+        unsure=frozenset(places[index] for index in kept if alone[index] == "unknown"),
+    )
 
 
 def _wrong(paths: Sequence[Path], truths: Sequence[Truth | None]) -> Truth | None:
@@ -119,22 +128,34 @@ def _wrong(paths: Sequence[Path], truths: Sequence[Truth | None]) -> Truth | Non
 def _demands(
     survey: Survey, free: Freed, place: int, leading: frozenset[int]
 ) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
-    """What a guard demands of machines that come to the exit, and the inputs that it looks at."""
+    """What a guard demands of machines that come to it for the exit, and the inputs that it looks at."""
     entry = survey.setting.entry
-    holds: list[Truth] = []
-    names: list[Symbol] = []
-    for target, condition in free.switches.conditions[place]:
-        names += [symbol for symbol in symbols_in(entry, [condition]) if symbol not in names]
-        first = concrete(target)
-        ways = {way[1] for way in free.explorer.edges if way[0] == place}
+    met = free.switches.met[place]
+    ways = {way[1] for way in free.explorer.edges if way[0] == place}
+    holds: list[tuple[Truth, Truth]] = []
+    for one in met:
+        first = concrete(one.target)
         goes = any(way in leading for way in ways if address_of(way) == first)
         other = any(way in leading for way in ways if address_of(way) != first)
         if goes != other:
-            holds.append(condition if goes else lnot(condition))
-    reads = tuple(symbol.name for symbol in names)
+            holds.append((land(*one.path), one.condition if goes else lnot(one.condition)))
+    symbols = symbols_in(entry, [one.condition for one in met])
+    reads = tuple(symbol.name for symbol in symbols)
     if not holds:
         return (), reads
-    return _said(survey, free, land(*holds)) or (Condition("other", names=reads),), reads
+    demand = land(*(condition for _, condition in holds))
+    vague = (Condition("other", names=reads),)
+    if len(holds) > 1 and not _of_all(survey, free, holds, demand):
+        return vague, reads
+    return _said(survey, free, demand) or vague, reads
+
+
+def _of_all(survey: Survey, free: Freed, holds: Sequence[tuple[Truth, Truth]], demand: Truth) -> bool:
+    """Whether what is asked each time that a machine meets the guard is asked of every machine that meets it."""
+    solver = Solver(survey.setting.entry.constraints, survey.task.budget)
+    solver.assume(*free.switches.uses.values())
+    asked = (lor(lnot(path), condition) for path, condition in holds)
+    return solver.check(lor(*(path for path, _ in holds)), *asked, lnot(demand)) == "unsat"
 
 
 def _said(survey: Survey, free: Freed, demand: Truth) -> tuple[Condition, ...]:

@@ -57,4 +57,5 @@ class Exploration:
 
 Choose = Callable[[Truth], bool]
 Observe = Callable[[Decoded, State, State, str], None]
-Guard = Callable[[int, Truth, Term], Truth]
+Guard = Callable[[int, Truth, Term, tuple[Truth, ...]], Truth]
+"""From a branch's place, its condition, where it goes then, and the path in front of it to the condition to use."""

@@ -11,7 +11,7 @@ from verifier.lift.leaves import Bounds, Choose, Exploration, Guard, Leaf, LeafK
 from verifier.lift.state import State, Trap
 from verifier.model import Defect, Image, Reason, Relocation, address_of, variant_of
 from verifier.solver import Solver
-from verifier.terms import Term, Truth, as_term, decided, eq, lnot
+from verifier.terms import Term, Truth, as_term, concrete, decided, eq, lnot
 
 MAX_CASES = 16
 """A computed jump or a table look-up may have this many constant targets."""
@@ -44,6 +44,20 @@ def _loads_rsp(decoded: Decoded) -> bool:
             return False
         case _:
             return True
+
+
+def _is_conditional(decoded: Decoded) -> bool:
+    return decoded.mnemonic in BRANCHES and decoded.mnemonic not in ("jmp", "call", "ret")
+
+
+def _both_ways(successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
+    """Both successors of a conditional jump, one that no machine takes included: the states are alike but for RIP."""
+    if len(successors) != 1:
+        return successors
+    (one,) = successors
+    ways = [decoded.next, *(operand.value for operand in decoded.operands if isinstance(operand, ImmediateOperand))]
+    target = next((way for way in ways if way != concrete(one.target)), decoded.next)
+    return [one, vex.Successor(False, as_term(target, 64), one.jump, one.state.copy())]
 
 
 class Stepper:
@@ -248,9 +262,10 @@ class Stepper:
 
     def _feasible(self, successors: list[vex.Successor], decoded: Decoded) -> list[vex.Successor]:
         """The successors that some machine takes, their path conditions extended; traps split off."""
-        if self.guard is not None and len(successors) == 2:
+        if self.guard is not None and _is_conditional(decoded):
+            successors = _both_ways(successors, decoded)
             first = successors[0]
-            taken = self.guard(first.state.place, first.condition, first.target)
+            taken = self.guard(first.state.place, first.condition, first.target, first.state.path)
             both = zip(successors, (taken, lnot(taken)), strict=True)
             successors = [replace(successor, condition=condition) for successor, condition in both]
         kept: list[vex.Successor] = []
