@@ -11,15 +11,15 @@ from html.parser import HTMLParser
 
 import pytest
 from html_samples import MAP, listed
-from insight_samples import EQUIVALENT, FAST, GUARDS, HINT, OPEN, SAFE, SLACK, UNSAFE, exact, known
+from insight_samples import EQUIVALENT, FAST, GUARDS, HINT, OPEN, SAFE, SLACK, UNSAFE, at, exact, known
 from report_samples import inconclusive, proved, violated
 
-from verifier.insights import Comparison, Lost, Slack
+from verifier.insights import Comparison, Condition, Lost, Slack
 from verifier.model import ALL_CONFIGS, FileReport, Run
-from verifier.report import Style, render
+from verifier.report import Style, left, render
 from verifier.report.checks import columns, mark, unguarded, worth
 from verifier.report.html.document import main
-from verifier.report.saying import amount, span
+from verifier.report.ranges import amount, region, span
 from verifier.report.spacebar import bar
 
 TITLES = (
@@ -27,7 +27,7 @@ TITLES = (
     "Which check proves what",
     "Suggested test",
     "Which frames take the fast exit",
-    "What the fast exit leaves to IRET",
+    "What is left to IRET",
 )
 FORMATS = ("html", "markdown")
 
@@ -219,7 +219,8 @@ def test_conditions_of_the_fast_exit(kind: str) -> None:
 def test_slack(kind: str) -> None:
     """What is lost, by which checks, is said with an example; “exact” and “not known” are said as such."""
     text = shown(known(), kind)
-    assert "Turned away by entry.S:58" in text and "Turned away by entry.S:62 and entry.S:71 together" in text
+    assert "Line 58 (jnz by_iret) turns away, of what the other checks let through" in text
+    assert "line 62 (jne by_iret) and line 71 (jne by_iret): " in text
     assert "0xffffffffff600000" in text and "vsyscall page" in text
     assert "Exact: of ordinary frames, as a CPU or a kernel writes them, nothing is lost." in shown(exact(), kind)
     assert "nothing is lost" not in text
@@ -230,11 +231,54 @@ def test_slack(kind: str) -> None:
 
 
 def test_scope_of_what_is_lost() -> None:
-    """All and only, or perhaps more: as the data says; frames that no kernel writes are called so."""
+    """All and only, or perhaps not all: as the data says; frames that no kernel writes are called so."""
     text = main(Run((known(),)))
-    assert "ordinary frames, as a CPU or a kernel writes them: all for which this holds, and no others" in text
-    assert "only in bits that neither instruction loads, on Intel" in text
-    assert "for all of them this holds, and perhaps for others too" in text
+    assert "<p>Exactly where all of this holds:</p>" in text
+    assert "as no CPU and no kernel writes them, with bits that neither instruction loads" in text
+    assert "<p>Intel: only where all of this holds, perhaps not always there:</p>" in text
+
+
+def test_losses_stand_below_their_check() -> None:
+    """One heading for a check, below it each kind of paging; then several checks together; other frames come last."""
+    where = SLACK.lost[0].guards
+    lost = [
+        replace(SLACK.lost[1], guards=where),
+        replace(SLACK.lost[0], configs=ALL_CONFIGS[0::2]),
+        replace(SLACK.lost[1], ordinary=True),
+        replace(SLACK.lost[0], configs=ALL_CONFIGS[1::2]),
+    ]
+    site = known().sites[0]
+    slack = Slack("slack", "", tuple(lost))
+    first, second = left.groups(slack, True)
+    assert (first.guards, first.losses) == (where, (lost[1], lost[3]))
+    assert second.losses == (lost[2],)
+    assert [one.losses for one in left.groups(slack, False)] == [(lost[0],)]
+    page = shown(replace(known(), sites=(replace(site, slack=slack),)), "markdown")
+    assert page.count("Line 58 (jnz by_iret) turns away") == 1
+    order = [page.index(said) for said in ("4-level paging: exactly", "5-level paging: exactly", "together turn away")]
+    assert order == sorted(order) and page.index("Also turned away are frames") > order[-1]
+
+
+def test_checks_on_one_line_are_told_apart() -> None:
+    """Two branches of one macro have the same line and the same text: where they are tells which is meant."""
+    one = at(58)
+    other = replace(one, address=one.address + 9, offset=one.offset + 9)
+    slack = replace(SLACK, lost=(replace(SLACK.lost[0], guards=(one, other)),))
+    names = left.places(known().sites[0], slack)
+    assert list(names.values()) == [
+        "line 58 (jne by_iret) at exit_to_user+0xae", "line 58 (jne by_iret) at exit_to_user+0xb7",
+    ]  # fmt: skip
+
+
+def test_what_tells_a_frame_that_nobody_writes() -> None:
+    """The short line has the condition that makes such a frame, not those of every frame."""
+    cs = (Condition("bits", "frame.cs", mask=0xFFFF, value=0x33), Condition("bits", "frame.cs", mask=0xFFFF << 16,
+                                                                            value=0, negated=True))  # fmt: skip
+    junk = replace(SLACK.lost[1], configs=ALL_CONFIGS, conditions=cs)
+    (group,) = left.groups(Slack("exact", "", (junk,)), False)
+    names = left.places(known().sites[0], Slack("exact", "", (junk,)))
+    said = "line 62 (jne by_iret) and line 71 (jne by_iret): frame.cs has at least one of bits 16–31 set"
+    assert left.aside(group, names, ALL_CONFIGS) == said
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -265,17 +309,17 @@ def test_a_violated_clause_leads_to_its_hint() -> None:
 @pytest.mark.parametrize(
     ("comparison", "said"),
     [
-        (EQUIVALENT, "Nothing: every machine leaves by the same kind of exit with the same user state."),
-        (SAFE, "It differs and is safe: HEAD is proved, and right wherever the two differ."),
-        (UNSAFE, "It is not safe: HEAD is violated (tf), and HEAD is wrong for some machines"),
-        (OPEN, "That is not decided."),
+        (EQUIVALENT, "Equivalent: HEAD does what BASE does: every machine leaves by the same kind of exit"),
+        (SAFE, "Safe: HEAD newly takes SYSRETQ"),
+        (UNSAFE, "Unsafe: HEAD leaves other user state"),
+        (OPEN, "Not decided: BASE has an instruction that is not modelled"),
     ],
 )
 def test_change(kind: str, comparison: Comparison, said: str) -> None:
     """The first sentence about a change is its status, and no other status is claimed."""
     text = shown(replace(exact(), comparison=comparison), kind)
     assert said in text
-    others = {"Nothing: every machine", "It differs and is safe", "It is not safe", "That is not decided"}
+    others = {"Equivalent: ", "Safe: ", "Unsafe: ", "Not decided: "}
     assert [one for one in sorted(others) if one in text] == [one for one in sorted(others) if said.startswith(one)]
     for side in (comparison.base, comparison.head):
         assert side.path in text and side.sha256 in text
@@ -329,8 +373,13 @@ def test_numbers_of_addresses(number: int, said: str) -> None:
 
 def test_ranges_in_words() -> None:
     """A range has its ends, its size, and the parts of the address space that it is in."""
-    assert span(((1 << 47) - 4096, (1 << 47) - 1)).endswith(": 4096 addresses, user half")
-    assert span((0, (1 << 64) - 1)).endswith(": 2^64 addresses, user half to kernel half")
+    assert span(((1 << 47) - 4096, (1 << 47) - 1)).endswith(" (user half; 4096 addresses)")
+    assert span((5, 5)) == "0x5 (user half)"
+    assert span((0, (1 << 64) - 1)).endswith(" (all of the address space; 2^64 addresses)")
+    assert span((0, (1 << 56) - 1)).endswith(" (the lower half, LA57; 2^56 addresses)")
+    assert region((1, (1 << 56) - 1)) == "user half of 5-level paging"
+    assert region(((1 << 64) - (1 << 56), (1 << 64) - 2)) == "kernel half of 5-level paging"
+    assert region((1 << 46, 1 << 60)) == "from user half to never canonical"
 
 
 def test_the_bar_of_addresses() -> None:
@@ -369,7 +418,7 @@ def test_a_lost_way_without_a_single_check() -> None:
     none = Lost((), ALL_CONFIGS, True, (), False, (), False, ())
     report = exact()
     text = main(Run((replace(report, sites=(replace(report.sites[0], slack=Slack("slack", "", (none,))),)),)))
-    assert "Turned away by no single check" in text
+    assert "Turned away by no single check" in text and "Some of it, for which no condition can be named." in text
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -391,7 +440,8 @@ def test_reasons_beside_slack(kind: str) -> None:
     report = exact()
     slack = Slack("exact", "this is for ordinary frames", SLACK.lost[1:])
     text = shown(replace(report, sites=(replace(report.sites[0], slack=slack),)), kind)
-    assert "This is for ordinary frames. What is lost of other frames:" in text
-    assert "Turned away by entry.S:62 and entry.S:71 together" in text
+    assert "Exact: of ordinary frames" in text and "his is for ordinary frames" not in text
+    assert "Also turned away are frames as no CPU and no kernel writes them" in text
+    assert "line 62 (jne by_iret) and line 71 (jne by_iret): " in text
     more = replace(SLACK, reason="the time for it is over")
     assert "The time for it is over." in shown(replace(report, sites=(replace(report.sites[0], slack=more),)), kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifier.insights import Comparison, Condition, Divergence, Side
-from verifier.model import ALL_CONFIGS, FRAME_WORDS, OutcomeView
+from verifier.model import ALL_CONFIGS, FRAME_WORDS, Config, OutcomeView
 from verifier.report.conditions import each_words
 from verifier.report.machine import fate
 from verifier.report.phrases import listed, on_cpus
@@ -18,6 +18,13 @@ from verifier.report.words import counted, sentence
 TITLE = "What this change does to user space"
 
 STATUS = {"equivalent": "Equivalent", "safe": "Safe", "unsafe": "Unsafe", "inconclusive": "Not decided"}
+
+_KINDS = {
+    "newly-fast": "HEAD takes the fast exit where BASE took IRET",
+    "newly-slow": "HEAD takes IRET where BASE took the fast exit",
+    "state": "The same kind of exit, with other user state",
+    "elsewhere": "They end in different ways",
+}
 
 _LOWER = frozenset({(0, (1 << 47) - 1), (0, (1 << 56) - 1)})
 _SELECTORS = frozenset({"frame.cs", "frame.ss"})
@@ -73,6 +80,29 @@ def _does(one: Divergence) -> str:
     if set(one.configs) < set(ALL_CONFIGS):
         said += f", {on_cpus(one.configs)}"
     return said + (", and does not give what the frame says" if one.wrong else "")
+
+
+def kind_of(one: Divergence) -> str:
+    """The kind of a difference."""
+    return _KINDS[one.kind]
+
+
+def weight(one: Divergence) -> str:
+    """What a difference means: whether anybody can tell, and whether HEAD is wrong."""
+    if one.wrong:
+        return "Wrong: HEAD is the one that does not give what the frame says."
+    if one.visible:
+        return "Visible to user space or to the kernel; HEAD gives what the frame says."
+    return "Only speed: user space gets the same, and so does the kernel."
+
+
+def machines(one: Divergence, among: tuple[Config, ...]) -> str:
+    """Which machines a difference is about, apart from the conditions."""
+    where = "" if set(one.configs) >= set(among) else f" {on_cpus(one.configs)}"
+    if not one.conditions:
+        return f"Machines{where} for which no condition can be named; one of them is the example."
+    rule = "exactly these: all of this holds" if one.exact else "all of this holds for them, and perhaps for others too"
+    return f"Machines{where}, {rule}:"
 
 
 def telling(conditions: Sequence[Condition]) -> list[Condition]:
@@ -134,15 +164,6 @@ def _name(outcome: OutcomeView | None, end: str) -> str:
 def same(one: Divergence) -> bool:
     """Whether user space gets the same from both."""
     return not one.differs and not one.visible and one.base is not None and one.head is not None
-
-
-def range_is_said(one: Divergence) -> bool:
-    """Whether the conditions say the same of the saved RIP as the ranges."""
-    return any(
-        condition.kind == "range" and condition.left == "frame.rip" and not condition.negated and not condition.paging
-        and condition.intervals == one.ranges
-        for condition in one.conditions
-    )  # fmt: skip
 
 
 def rows(one: Divergence) -> tuple[list[Row], tuple[str, str]]:

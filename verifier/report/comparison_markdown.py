@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from verifier.insights import Comparison, Divergence, Interval
 from verifier.model import ALL_CONFIGS, Input
-from verifier.report import Style, change, saying
+from verifier.report import Style, change, ranges
 from verifier.report.conditions import each_words
 from verifier.report.counterexample import cell
 from verifier.report.mdtext import code, codes, table, text
@@ -47,7 +47,7 @@ def _lines(found: Comparison) -> Iterator[str]:
 
 def _row(number: int, one: Divergence) -> tuple[str, ...]:
     base, head = change.heads(one)
-    what = f"{text(saying.kind_of(one))}: {text(base)}, {text(head)}"
+    what = f"{text(change.kind_of(one))}: {text(base)}, {text(head)}"
     return str(number), what, _machines(one), text(_weight(one)), _example(one.example)
 
 
@@ -59,15 +59,19 @@ def _weight(one: Divergence) -> str:
 
 def _machines(one: Divergence) -> str:
     """Conditions, the saved RIPs and how exact that is, in one cell."""
-    parts = [f"{text(saying.machines(one, ALL_CONFIGS))} {'; '.join(map(text, each_words(one.conditions)))}".rstrip()]
-    if one.ranges and not change.range_is_said(one):
-        parts.append(f"{text(saying.ranges_lead(one.ranges_exact))}: {_ranges(one.ranges)}")
+    parts = [f"{text(change.machines(one, ALL_CONFIGS))} {'; '.join(map(text, _conditions(one)))}".rstrip()]
+    if one.ranges and not ranges.are_said(one):
+        parts.append(f"{text(ranges.lead(one.ranges_exact))}: {_ranges(one.ranges)}")
     return ". ".join(parts)
 
 
-def _ranges(ranges: Sequence[Interval]) -> str:
-    shown = "; ".join(text(saying.span(one)) for one in ranges[:_RANGES])
-    rest = len(ranges) - _RANGES
+def _conditions(one: Divergence) -> list[str]:
+    return ranges.told(one, each_words(one.conditions))
+
+
+def _ranges(found: Sequence[Interval]) -> str:
+    shown = "; ".join(text(ranges.span(one)) for one in found[:_RANGES])
+    rest = len(found) - _RANGES
     return shown + (f"; and {counted(rest, 'more range')}" if rest > 0 else "")
 
 
@@ -83,7 +87,7 @@ def _example(inputs: Iterable[Input]) -> str:
 
 def _outcomes(prefix: str, one: Divergence) -> Iterator[str]:
     """Both outcomes side by side; fields that differ are marked."""
-    yield from (f"### {prefix}{text(saying.kind_of(one))}", "", f"**{text(saying.weight(one))}**", "")
+    yield from (f"### {prefix}{text(change.kind_of(one))}", "", f"**{text(change.weight(one))}**", "")
     yield "What becomes of the example:"
     yield ""
     rows, fates = change.rows(one)

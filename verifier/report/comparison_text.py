@@ -11,16 +11,15 @@ from rich.text import Text
 
 from verifier.insights import Comparison, Divergence
 from verifier.model import ALL_CONFIGS
-from verifier.report import Style, change, saying
+from verifier.report import Style, change, ranges
 from verifier.report.conditions import Wording, names_of
 from verifier.report.counterexample import cell, compared
-from verifier.report.insights_text import example
+from verifier.report.insights_text import example, spans
 from verifier.report.terminal import indented, item, line, opened, printed, said
-from verifier.report.words import capital, clean, counted, sentence
+from verifier.report.words import capital, clean, sentence
 
 _COLORS = {"equivalent": "bold green", "safe": "bold green", "unsafe": "bold red", "inconclusive": "bold yellow"}
 _VERDICTS = {"proved": "green", "violated": "bold red", "inconclusive": "yellow", "error": "bold red"}
-_RANGES = 8
 
 
 def render(comparison: Comparison, style: Style) -> str:
@@ -33,7 +32,7 @@ def render(comparison: Comparison, style: Style) -> str:
     for number, one in enumerate(found, 1):
         console.print()
         title = f"{number}. " if len(found) > 1 else ""
-        console.print(Text(clean(f"{title}{saying.kind_of(one)}"), "bold"))
+        console.print(Text(clean(f"{title}{change.kind_of(one)}"), "bold"))
         for part in _divergence(one, console.width, style.verbose):
             console.print(part)
     if comparison.reasons:
@@ -63,20 +62,15 @@ def _sides(console: Console, comparison: Comparison) -> None:
 
 
 def _divergence(one: Divergence, width: int, verbose: bool) -> Iterator[RenderableType]:
-    yield line(saying.weight(one), "bold red" if one.wrong else "")
-    yield line(saying.machines(one, ALL_CONFIGS))
+    yield line(change.weight(one), "bold red" if one.wrong else "")
+    yield line(change.machines(one, ALL_CONFIGS))
     wording = Wording(names_of(one.conditions))
     for note in wording.notes:
         yield line(note, "dim")
-    for condition in one.conditions:
-        yield item(wording.condition(condition))
-    if one.ranges:
-        shown = one.ranges if verbose else one.ranges[:_RANGES]
-        yield line(f"{saying.ranges_lead(one.ranges_exact)}:")
-        for span in shown:
-            yield item(saying.span(span))
-        if len(shown) < len(one.ranges):
-            yield item(f"{counted(len(one.ranges) - len(shown), 'more range')}")
+    for told in ranges.told(one, list(map(wording.condition, one.conditions))):
+        yield item(told)
+    if not ranges.are_said(one):
+        yield from spans(one.ranges, one.ranges_exact, verbose)
     if one.example:
         yield line(f"Example: {example(one.example, True)}.")
     yield from _outcomes(one, width)

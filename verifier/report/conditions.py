@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from verifier.insights import FULL, Condition, Interval
-from verifier.model import GPRS, RFLAGS_BITS
+from verifier.model import RFLAGS_BITS
 from verifier.report.inputnames import (
+    called,
     input_words as input_words,
     inputs_words as inputs_words,
+    is_switch as is_switch,
     joined,
     origins,
     place_words,
     split,
+    switched,
 )
 from verifier.report.meaning import switch
 from verifier.report.words import hexa
@@ -28,7 +31,7 @@ _RANGES = 6
 _RUNS, _MIXED = 4, 3
 """Bits are said by their numbers up to so many runs of them, set and clear ones together; else by the mask."""
 
-_GLOSS: dict[Interval, str] = {
+GLOSS: dict[Interval, str] = {
     (0, (1 << 47) - 1): "the lower half, LA48",
     (FULL - (1 << 47) + 1, FULL): "the upper half, LA48",
     (0, (1 << 56) - 1): "the lower half, LA57",
@@ -36,14 +39,6 @@ _GLOSS: dict[Interval, str] = {
     (1 << 47, FULL - (1 << 47)): "not canonical, LA48",
     (1 << 56, FULL - (1 << 56)): "not canonical, LA57",
 }
-
-_SYSTEM = frozenset(
-    {
-        *("cr0", "cr2", "cr3", "cr4", "cr8", "efer", "star", "star_low", "lstar", "sfmask", "spec_ctrl", "s_cet", "ss"),
-        *("gs_base", "kernel_gs_base", "fs_base"),
-    }
-)
-_FLAGS = frozenset(name.lower() for name, _ in RFLAGS_BITS)
 
 _SINGLE = {low: f" ({name})" for name, low in RFLAGS_BITS if name != "IOPL"}
 
@@ -105,7 +100,7 @@ class Wording:
     def _input(self, name: str) -> str:
         rest, where = split(name)
         label = self._labels.get(where, place_words(where)) if where else ""
-        return f"{rest} {label}" if label else rest
+        return f"{called(rest)} {label}" if label else called(rest)
 
 
 def names_of(conditions: Iterable[Condition]) -> tuple[str, ...]:
@@ -131,13 +126,13 @@ def _told(condition: Condition, place: _Say) -> str:
     found = {split(name)[1] for name in _names(condition)}
     if len(found) == 1 and "" not in found:
         label = place(found.pop())
-        said = _words(condition, lambda name: split(name)[0])
+        said = _words(condition, lambda name: called(split(name)[0]))
         return f"{label}, {said}" if label else said
 
     def say(name: str) -> str:
         rest, where = split(name)
         label = place(where) if where else ""
-        return f"{rest} {label}" if label else rest
+        return f"{called(rest)} {label}" if label else called(rest)
 
     return _words(condition, say)
 
@@ -171,7 +166,7 @@ def _range(condition: Condition, say: _Say) -> str:
     if len(intervals) == 1 and intervals[0][0] == intervals[0][1]:
         value = intervals[0][0]
         if value in (0, 1) and is_switch(condition.left):
-            return f"{say(condition.left)} is {switch(value ^ negated)}"
+            return switched(condition.left, say(condition.left), value ^ negated)
         return f"{say(condition.left)} {'≠' if negated else '='} {hexa(value)}"
     return f"{say(condition.left)} {'not ' if negated else ''}in {interval_words(intervals)}"
 
@@ -190,7 +185,7 @@ def _interval(interval: Interval) -> str:
     first, last = interval
     if first == last:
         return hexa(first)
-    gloss = _GLOSS.get(interval)
+    gloss = GLOSS.get(interval)
     return f"{hexa(first)}–{hexa(last)}" + (f" ({gloss})" if gloss else "")
 
 
@@ -200,7 +195,7 @@ def _bits(condition: Condition, say: _Say) -> str:
     if mask == 0:
         return "always" if (value == 0) != negated else "never"
     if mask & 1 and value in (0, 1) and is_switch(condition.left):
-        return f"{name} is {switch(value ^ negated)}"
+        return switched(condition.left, name, value ^ negated)
     if mask == FULL:
         return f"{name} {'≠' if negated else '='} {hexa(value)}"
     literal = f"{name} & {hexa(mask)} {'≠' if negated else '='} {hexa(value)}"
@@ -296,13 +291,3 @@ def _runs(mask: int) -> list[tuple[int, int]]:
             else:
                 runs.append((bit, bit))
     return runs
-
-
-def is_switch(name: str) -> bool:
-    """Whether an input is one bit: a flag, a CPU feature or a key that is fixed at boot, told by its name."""
-    rest, where = split(name)
-    if where:
-        return rest.removeprefix("rflags.").lower() in _FLAGS
-    if name.startswith("rflags."):
-        return True
-    return name not in GPRS and name not in _SYSTEM and not any(part in name for part in ("frame.", "[", "+", "@", "/"))

@@ -23,14 +23,24 @@ def lines(hint: Hint, kind: str = "sysretq", among: Sequence[Config] = ()) -> tu
 
     ``kind`` is the exit's mnemonic, ``among`` are the configurations of the run (none: say which it is about).
     """
-    demand = all_words(hint.demand)
-    comma = "," if demand.startswith("after ") else ""
     return (
-        f"{clauses(hint)}: take {kind.upper()} only if{comma} {demand}; else leave by IRET.",
-        f"{capital(place(hint))}{':' if hint.lines else '.'}",
+        lead(hint, kind),
+        place_line(hint),
         *(INDENT + line for line in hint.lines),
         f"{proof(hint, among)}.",
     )
+
+
+def lead(hint: Hint, kind: str = "sysretq") -> str:
+    """What the test would repair, and what it demands of machines that take the exit ``kind``."""
+    demand = all_words(hint.demand)
+    comma = "," if demand.startswith("after ") else ""
+    return f"{clauses(hint)}: take {kind.upper()} only if{comma} {demand}; else leave by IRET."
+
+
+def place_line(hint: Hint) -> str:
+    """Where the test belongs, as a sentence; its instructions follow, if there are any."""
+    return f"{capital(place(hint))}{':' if hint.lines else '.'}"
 
 
 def clauses(hint: Hint) -> str:

@@ -6,21 +6,21 @@ Every part fits 40 columns; every string is cleaned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from verifier.insights import FastConditions, GuardUse, Lost, Slack
+from verifier.insights import FastConditions, GuardUse, Interval, Slack
 from verifier.model import Config, Input, Location, SiteResult
-from verifier.report import checks, saying
+from verifier.report import checks, left, ranges, saying
 from verifier.report.conditions import Wording, names_of
 from verifier.report.hints import INDENT, closing, lines
 from verifier.report.meaning import meaning, switch
 from verifier.report.terminal import code, indented, item, line, said
-from verifier.report.words import clean, hexa, source
+from verifier.report.words import clean, counted, hexa, source
 
 _CHECK = "Branches that depend on the machine. Past one, this exit is reached only if its demands hold."
 _WIDE = 90
@@ -29,6 +29,7 @@ _SPANS = 8
 """So many ranges of the saved RIP are listed without -v."""
 _INPUTS = 12
 """So many inputs of an example are listed without -v."""
+_STATUS = {"exact": "bold green", "slack": "", "unknown": "yellow"}
 
 
 def insights(site: SiteResult, among: Sequence[Config], width: int, verbose: bool) -> Iterator[RenderableType]:
@@ -207,56 +208,79 @@ def _fast(site: SiteResult, fast: FastConditions) -> Iterator[RenderableType]:
         yield line(note, "dim")
     for one in fast.conditions:
         yield item(wording.condition(one))
-    if fast.exact:
-        return
-    rest = ["Not whenever it holds."] if fast.conditions else []
-    rest += [f"What else decides: {wording.inputs(fast.others)}."] if fast.others else []
+    rest = saying.fast_rest(fast, wording.inputs(fast.others))
     if rest:
-        yield line(" ".join(rest))
+        yield line(rest)
 
 
 # What is left to IRET.
 
 
-def slack_of(site: SiteResult, slack: Slack, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
-    """What one exit leaves to IRET."""
-    yield Text.assemble(("What is left to IRET", "bold"), f": {clean(saying.slack_lead(site, slack))}")
-    rest = saying.slack_rest(slack)
+def slack_of(
+    site: SiteResult, slack: Slack, among: Sequence[Config], verbose: bool, titled: bool = True
+) -> Iterator[RenderableType]:
+    """What one exit leaves to IRET: ordinary frames by check; what no CPU writes in a line for each, unless -v."""
+    if titled:
+        yield Text(left.TITLE, "bold")
+    yield line(left.lead(site, slack), _STATUS[slack.status])
+    rest = left.rest(slack)
     if rest:
         yield line(rest)
-    for lost in slack.lost:
-        yield from _lost(lost, among, verbose)
+    names = left.places(site, slack)
+    for group in left.groups(slack, True):
+        yield from _group(group, names, among, verbose)
+    others = left.groups(slack, False)
+    if not others:
+        return
+    yield line(f"{left.OTHERS}{':' if verbose else ' (-v says more):'}")
+    for group in others:
+        if verbose:
+            yield from _group(group, names, among, verbose)
+        else:
+            yield item(left.aside(group, names, among))
 
 
-def _lost(lost: Lost, among: tuple[Config, ...], verbose: bool) -> Iterator[RenderableType]:
-    yield line(f"{saying.lost_lead(lost)}. {saying.lost_scope(lost, among)}", "")
-    wording = Wording(names_of(lost.conditions))
-    for note in wording.notes:
-        yield item(note)
-    for one in lost.conditions:
-        yield item(wording.condition(one))
-    if lost.ranges:
-        yield line(f"{saying.ranges_lead(lost.ranges_exact)}:")
-        shown = lost.ranges if verbose else lost.ranges[:_SPANS]
-        for span in shown:
-            yield item(saying.span(span))
-        if len(shown) < len(lost.ranges):
-            yield line(f"  and {len(lost.ranges) - len(shown)} more; -v lists all")
-    if lost.example:
-        yield line(f"Example: {example(lost.example, verbose)}.")
+def _group(
+    group: left.Group, names: Mapping[Location, str], among: Sequence[Config], verbose: bool
+) -> Iterator[RenderableType]:
+    yield line(f"{left.heading(group, names)}:")
+    for lost in group.losses:
+        wording = Wording(names_of(lost.conditions))
+        words = ranges.told(lost, list(map(wording.condition, lost.conditions)))
+        parts: list[RenderableType] = [item(left.scope(lost, among, words)), *map(line, wording.notes)]
+        if not ranges.are_said(lost):
+            parts += spans(lost.ranges, lost.ranges_exact, verbose)
+        if lost.example:
+            chosen = lost.example if verbose else left.shown(lost)
+            rest = "" if len(chosen) == len(lost.example) else " (-v lists the rest)"
+            parts.append(line(f"Example: {example(chosen, verbose)}{rest}."))
+        yield parts[0]
+        yield from (Padding(part, (0, 0, 0, 4)) for part in parts[1:])
+
+
+def spans(found: Sequence[Interval], exact: bool, verbose: bool) -> Iterator[RenderableType]:
+    """Ranges of the saved RIP; nothing without any."""
+    if not found:
+        return
+    yield line(f"{ranges.lead(exact)}:")
+    shown = found if verbose else found[:_SPANS]
+    for span in shown:
+        yield item(ranges.span(span))
+    if len(shown) < len(found):
+        yield item(f"and {counted(len(found) - len(shown), 'more range')}; -v lists all")
 
 
 def example(inputs: Iterable[Input], verbose: bool) -> str:
-    """A machine in one line: the inputs that matter, and what the frame's values say."""
+    """A machine in one line: the inputs that matter; with ``verbose`` all of them, and what the frame's values say."""
     chosen = list(inputs)
     shown = chosen if verbose else chosen[:_INPUTS]
     rest = len(chosen) - len(shown)
-    said = ", ".join(map(_chosen, shown))
+    said = ", ".join(_chosen(one, verbose) for one in shown)
     return f"{said} and {rest} more (-v lists all)" if rest else said or "any machine"
 
 
-def _chosen(item: Input) -> str:
-    if item.kind == "feature":
-        return f"{item.name} {switch(item.value)}"
-    said = meaning(item.name, item.value) if item.kind == "frame" else ""
-    return f"{item.name} = {hexa(item.value)}" + (f" ({said})" if said else "")
+def _chosen(one: Input, verbose: bool) -> str:
+    if one.kind == "feature":
+        return f"{one.name} {switch(one.value)}"
+    said = meaning(one.name, one.value) if verbose and one.kind == "frame" else ""
+    return f"{one.name} = {hexa(one.value)}" + (f" ({said})" if said else "")

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from verifier.insights import Condition, Divergence, GuardUse, Hint, Interval, Lost
 from verifier.model import Config, FileReport, Input, SiteResult
-from verifier.report import change as change_words, checks, saying
+from verifier.report import change as change_words, checks, left as left_words, ranges, saying
 from verifier.report.conditions import Wording, each_words
-from verifier.report.hints import closing
+from verifier.report.hints import closing, lead, place_line, proof
 from verifier.report.mdtext import block, code, codes, table, text
 from verifier.report.meaning import meaning, switch
-from verifier.report.words import hexa, sentence, source
+from verifier.report.words import capital, hexa, sentence, source
 
 _CELLS: dict[checks.Mark, str] = {"needed": "**needed**", "part": "replaceable", "unsure": "not known", "": ""}
 _RANGES = 12
@@ -74,11 +74,10 @@ def hints(report: FileReport, site: SiteResult) -> Iterator[str]:
 
 
 def _hint(report: FileReport, site: SiteResult, hint: Hint) -> Iterator[str]:
-    yield from (f"#### Suggested test for {codes(hint.clauses)}", "", text(saying.hint_lead(site, hint)), "")
-    yield from _conditions(hint.demand)
-    yield from (text(saying.hint_place(hint)), "")
+    yield from (f"#### Suggested test for {codes(hint.clauses)}", "", text(lead(hint, site.kind)), "")
+    yield from (text(place_line(hint)), "")
     yield from block(hint.lines)
-    yield from (text(saying.hint_proof(hint, report.configs)), "")
+    yield from (f"{text(proof(hint, report.configs))}.", "")
 
 
 def taken(site: SiteResult) -> Iterator[str]:
@@ -96,17 +95,24 @@ def left(report: FileReport, site: SiteResult) -> Iterator[str]:
     """What an exit leaves to IRET."""
     if site.slack is None:
         return
-    yield from ("#### What the fast exit leaves to IRET", "", f"**{text(saying.slack_lead(site, site.slack))}**", "")
-    rest = saying.slack_rest(site.slack)
+    yield from (f"#### {left_words.TITLE}", "", f"**{text(left_words.lead(site, site.slack))}**", "")
+    rest = left_words.rest(site.slack)
     yield from (text(rest), "") if rest else ()
-    for one in site.slack.lost:
-        yield from _lost(one, report.configs)
+    ordinary, others = left_words.groups(site.slack, True), left_words.groups(site.slack, False)
+    names = left_words.places(site, site.slack)
+    for group in ordinary:
+        yield from (f"**{text(left_words.heading(group, names))}:**", "")
+        for one in group.losses:
+            yield from _lost(one, report.configs)
+    if others:
+        yield from (f"{text(left_words.OTHERS)}:", "")
+        yield from (f"- {text(left_words.aside(group, names, report.configs))}" for group in others)
+        yield ""
 
 
 def _lost(one: Lost, among: tuple[Config, ...]) -> Iterator[str]:
-    yield from (f"{text(saying.lost_lead(one))}. {text(saying.lost_scope(one, among))}", "")
-    yield from _conditions(one.conditions)
-    yield from _ranges(one.ranges, one.ranges_exact)
+    yield from (f"{text(capital(left_words.scope(one, among)))}{':' if one.conditions else '.'}", "")
+    yield from _restricted(one)
     yield from _inputs(one.example)
 
 
@@ -116,7 +122,6 @@ def change(report: FileReport) -> Iterator[str]:
     if found is None:
         return
     yield from ("### What this change does to user space", "", f"**{text(change_words.summary(found))}.**", "")
-    yield from (text(saying.change_lead(found)), "")
     yield from (f"- {text(sentence(one))}." for one in found.reasons)
     if found.reasons:
         yield ""
@@ -133,10 +138,9 @@ def change(report: FileReport) -> Iterator[str]:
 
 
 def _divergence(one: Divergence, among: tuple[Config, ...]) -> Iterator[str]:
-    yield from (f"#### {text(saying.kind_of(one))}", "", f"**{text(saying.weight(one))}**", "")
-    yield from (text(saying.machines(one, among)), "")
-    yield from _conditions(one.conditions)
-    yield from _ranges(one.ranges, one.ranges_exact)
+    yield from (f"#### {text(change_words.kind_of(one))}", "", f"**{text(change_words.weight(one))}**", "")
+    yield from (text(change_words.machines(one, among)), "")
+    yield from _restricted(one)
     yield from _inputs(one.example)
     fields, ends = change_words.rows(one)
     rows = [("outcome", _differs(ends[0] != ends[1]), text(ends[0]), text(ends[1]))]
@@ -156,6 +160,14 @@ def _shown(value: int | None) -> str:
     return "-" if value is None else hexa(value)
 
 
+def _restricted(one: Lost | Divergence) -> Iterator[str]:
+    """Conditions and the saved RIPs that they leave; what both say is said once."""
+    said = [f"- {text(word)}" for word in ranges.told(one, each_words(one.conditions))]
+    yield from (*said, "") if said else ()
+    if not ranges.are_said(one):
+        yield from _ranges(one.ranges, one.ranges_exact)
+
+
 def _conditions(found: Sequence[Condition]) -> Iterator[str]:
     said = [f"- {text(one)}" for one in each_words(found)]
     yield from (*said, "") if said else ()
@@ -164,8 +176,8 @@ def _conditions(found: Sequence[Condition]) -> Iterator[str]:
 def _ranges(found: Sequence[Interval], exact: bool) -> Iterator[str]:
     if not found:
         return
-    yield from (f"{text(saying.ranges_lead(exact))}:", "")
-    yield from (f"- {text(saying.span(one))}" for one in found[:_RANGES])
+    yield from (f"{text(ranges.lead(exact))}:", "")
+    yield from (f"- {text(ranges.span(one))}" for one in found[:_RANGES])
     if len(found) > _RANGES:
         yield f"- {len(found) - _RANGES} more ranges"
     yield ""

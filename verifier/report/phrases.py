@@ -14,6 +14,8 @@ _ENTRY_NAMES = 2
 _VENDORS = {"intel": "Intel", "amd": "AMD"}
 _PAGING = {"la48": "4-level", "la57": "5-level"}
 
+_CPUS = {"intel": "Intel", "amd": "AMD", "la48": "4-level", "la57": "5-level"}
+
 
 def on_cpus(configs: Sequence[Config]) -> str:
     """The configurations in words: "on Intel and AMD with 4- and 5-level paging"."""
@@ -26,6 +28,23 @@ def on_cpus(configs: Sequence[Config]) -> str:
         return "on " + ", ".join(f"{_VENDORS.get(one, one)} with {_PAGING.get(two, two)} paging" for one, two in chosen)
     both = " and ".join(levels).replace("-level and", "- and")
     return f"on {' and '.join(names)} with {both} paging"
+
+
+def cpus(configs: Sequence[Config], among: Sequence[Config]) -> str:
+    """CPU configurations in words: "all", "Intel", "AMD, 5-level paging"."""
+    chosen, universe = set(configs), set(among)
+    if chosen >= universe:
+        return "all CPUs" if len(universe) > 1 else _named(in_order(universe))
+    for index, tail in ((0, ""), (1, " paging")):
+        names = {config[index] for config in chosen}
+        if len(names) == 1 and chosen >= {config for config in universe if config[index] in names}:
+            name = names.pop()
+            return _CPUS.get(name, name) + tail
+    return _named(in_order(chosen))
+
+
+def _named(configs: Iterable[Config]) -> str:
+    return "; ".join(f"{_CPUS.get(one, one)}, {_CPUS.get(other, other)} paging" for one, other in configs)
 
 
 def exit_name(site: SiteResult) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from verifier.model import FileReport, SiteResult
+from verifier.model import FileReport
 from verifier.report import Style
 from verifier.report.grouping import merged_reasons
 from verifier.report.insights_text import slack_of
+from verifier.report.phrases import exit_name
 from verifier.report.terminal import line, opened, printed
-from verifier.report.words import clean, counted, hexa, sentence
+from verifier.report.words import clean, sentence
 
 
 def render(reports: Sequence[FileReport], style: Style) -> str:
@@ -24,8 +25,9 @@ def render(reports: Sequence[FileReport], style: Style) -> str:
         console.print(Text.assemble((clean(report.input.path), "bold"), f": {said(report)}"), soft_wrap=True)
         for site in report.sites:
             if site.kind != "iretq" and site.slack is not None:
-                console.print(line(f"{site.kind.upper()} at {_place(site)}: {site.verdict}"), soft_wrap=True)
-                for part in slack_of(site, site.slack, report.configs, style.verbose):
+                console.print()
+                console.print(Text(clean(f"{exit_name(site)}: {site.verdict}")), soft_wrap=True)
+                for part in slack_of(site, site.slack, report.configs, style.verbose, titled=False):
                     console.print(part)
         for reason in merged_reasons(report):
             console.print(line(f"{reason.code}: {sentence(reason.text)}."))
@@ -42,11 +44,5 @@ def said(report: FileReport) -> str:
     loose = sum(one is not None and one.status == "slack" for one in found)
     if not loose:
         return "exact: nothing is left to IRET that SYSRET could do"
-    return f"{counted(loose, 'exit')} of {len(found)} leaves something to IRET that SYSRET could do"
-
-
-def _place(site: SiteResult) -> str:
-    where = site.location
-    if where.file is not None and where.line is not None:
-        return f"{where.file}:{where.line}"
-    return f"{where.symbol}+{hexa(where.offset)}" if where.symbol is not None else hexa(where.address)
+    which = "its fast exit leaves" if len(found) == 1 else f"{loose} of {len(found)} fast exits leave"
+    return f"{which} something to IRET that SYSRET could do"

@@ -49,6 +49,12 @@ def place(location: Location) -> str:
     return f"{location.symbol}+{hexa(location.offset)}"
 
 
+def near(location: Location, site: Location) -> str:
+    """``line 58`` if that is enough, seen from an exit in the same file; else ``file:line`` or a symbol."""
+    same = location.line is not None and location.file == site.file
+    return f"line {location.line}" if same else source(location)
+
+
 def concise(path: str, location: Location | None, severity: str, message: str, code: str) -> str:
     """A line that editors and problem matchers parse, e.g. ``entry.S:210: error: verify-exit: …``."""
     parts = [path]

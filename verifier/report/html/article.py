@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from verifier.model import FileReport
 from verifier.records import record
-from verifier.report import narrative
+from verifier.report import left, narrative
 from verifier.report.grouping import STATUS_ORDER
 from verifier.report.html import change, checks, clauses, code_sections, example, fast, rest
 from verifier.report.html.element import Content, Element, el
@@ -63,7 +63,7 @@ def _parts(whole: Page, run: Sequence[Part]) -> Iterator[Part]:
     yield "examples", "Counterexamples", example.shown(whole)
     if not failed:
         yield "fast", "Which frames take the fast exit", fast.taken(whole)
-        yield "slack", "What the fast exit leaves to IRET", fast.left(whole)
+        yield "slack", left.TITLE, fast.left(whole)
         yield "listing", "Listing", code_sections.listings(whole)
         yield "graph", "Path graph", code_sections.graphs(whole)
         yield "assumptions", "Assumptions", rest.assumptions(report)

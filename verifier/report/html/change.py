@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from verifier.insights import Comparison, Divergence, Side
 from verifier.model import OutcomeView
-from verifier.report import change, saying
+from verifier.report import change
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page
@@ -23,7 +23,6 @@ def shown(page: Page) -> Content:
 
 def _parts(page: Page, found: Comparison) -> Iterator[Content]:
     yield el("p", el("strong", change.summary(found), "."), class_=f"sentence change {found.status}")
-    yield el("p", saying.change_lead(found))
     yield items(said(one) for one in found.reasons) if found.reasons else None
     columns = ("Version", "Verdict", "Violated", "Path", "Entry", "SHA-256")
     rows = (_side("BASE", found.base), _side("HEAD", found.head))
@@ -45,14 +44,13 @@ def _divergence(page: Page, order: int, one: Divergence) -> Element:
     also = [[", " if at else None, code(name)] for at, name in enumerate(change.others(one))]
     return el(
         "div",
-        heading(page.level + 1, saying.kind_of(one)),
+        heading(page.level + 1, change.kind_of(one)),
         el(
             "p",
-            el("span", el("span", mark, aria_hidden="true"), saying.weight(one), class_=f"weight {name}"),
+            el("span", el("span", mark, aria_hidden="true"), change.weight(one), class_=f"weight {name}"),
         ),
-        el("p", saying.machines(one, page.report.configs)),
-        state.conditions(one.conditions),
-        state.ranges(one.ranges, one.ranges_exact),
+        el("p", change.machines(one, page.report.configs)),
+        state.restricted(one),
         heading(page.level + 2, "Example"),
         state.inputs(one.example, "Every machine is one."),
         state.outcomes(_column("BASE", one.base, one.base_end), _column("HEAD", one.head, one.head_end), one.differs),

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from verifier.insights import GuardUse, Hint
 from verifier.model import SiteResult
-from verifier.report import checks, saying
+from verifier.report import checks
 from verifier.report.checks import Column
 from verifier.report.conditions import Wording
-from verifier.report.hints import closing
+from verifier.report.hints import closing, lead, place_line, proof
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, examples
-from verifier.report.html.parts import badge, code, heading, hidden, near, spot, table
+from verifier.report.html.parts import badge, code, heading, hidden, spot, table
+from verifier.report.words import near
 
 _SIGNS = {mark: (sign, text) for mark, sign, text in checks.LEGEND}
 
@@ -168,11 +169,10 @@ def _hint(page: Page, number: int, site: SiteResult, order: int, hint: Hint) -> 
     lines = [[el("br") if at else None, code(line)] for at, line in enumerate(hint.lines)]
     return el(
         "div",
-        el("p", el("strong", saying.hint_lead(site, hint))),
-        state.conditions(hint.demand),
-        el("p", saying.hint_place(hint), " ", shown),
+        el("p", el("strong", lead(hint, site.kind))),
+        el("p", place_line(hint), " ", shown),
         el("pre", lines) if lines else None,
-        el("p", saying.hint_proof(hint, page.report.configs)),
+        el("p", proof(hint, page.report.configs), "."),
         id=hint_id(page, number, order),
         class_="hint",
     )

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from verifier.insights import FastConditions, Lost, Slack
-from verifier.model import SiteResult
-from verifier.report import saying
+from verifier.model import Location, SiteResult
+from verifier.report import left as left_words, saying
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page
-from verifier.report.html.parts import heading, near, spot
+from verifier.report.html.parts import fold, heading, items, spot
+from verifier.report.words import capital, near
 
 
 def taken(page: Page) -> Content:
@@ -49,26 +50,46 @@ def left(page: Page) -> Content:
 
 
 def _slack(page: Page, number: int, site: SiteResult, slack: Slack) -> Iterator[Content]:
-    yield el("p", el("strong", saying.slack_lead(site, slack)), class_=f"slack {slack.status}")
-    rest = saying.slack_rest(slack)
+    yield el("p", el("strong", left_words.lead(site, slack)), class_=f"slack {slack.status}")
+    rest = left_words.rest(slack)
     yield el("p", rest) if rest else None
-    for order, one in enumerate(slack.lost):
-        yield _lost(page, number, site, order, one)
+    ordinary, others = left_words.groups(slack, True), left_words.groups(slack, False)
+    names = left_words.places(site, slack)
+    for order, group in enumerate(ordinary):
+        yield _group(page, site, names, group, f"{page.site(number)}-l{order}")
+    if others:
+        yield el("p", left_words.OTHERS, ":")
+        asides = (
+            [state.valued(left_words.aside(group, names, page.report.configs)), _links(page, site, group)]
+            for group in others
+        )
+        yield items(asides)
+        made = [
+            _group(page, site, names, group, f"{page.site(number)}-l{order}")
+            for order, group in enumerate(others, len(ordinary))
+        ]
+        yield fold("Conditions and examples of these", made)
 
 
-def _lost(page: Page, number: int, site: SiteResult, order: int, one: Lost) -> Element:
-    links: list[Content] = []
-    for where in one.guards:
-        listed = page.row_of(site, where)
-        if listed is not None:
-            links += [" ", el("a", f"Show {near(where, site.location)} in the listing", href=f"#{listed}", class_="go")]
-    return el(
-        "div",
-        heading(page.level + 1 + (len(page.report.sites) > 1), saying.lost_lead(one)),
-        el("p", saying.lost_scope(one, page.report.configs), links),
-        state.conditions(one.conditions),
-        state.ranges(one.ranges, one.ranges_exact),
-        state.inputs(one.example, "Every machine that comes here is an example."),
-        id=f"{page.site(number)}-l{order}",
-        class_="lost-way",
-    )
+def _group(page: Page, site: SiteResult, names: Mapping[Location, str], group: left_words.Group, name: str) -> Element:
+    title = heading(page.level + 1 + (len(page.report.sites) > 1), left_words.heading(group, names))
+    losses = [_lost(page, one) for one in group.losses]
+    return el("div", title, _links(page, site, group), losses, id=name, class_="lost-way")
+
+
+def _links(page: Page, site: SiteResult, group: left_words.Group) -> Content:
+    """Where the checks are in the listing."""
+    rows = [page.row_of(site, where) for where in group.guards]
+    return [
+        [" ", el("a", f"Show {near(where, site.location)} in the listing", href=f"#{row}", class_="go")]
+        for where, row in zip(group.guards, rows, strict=True)
+        if row is not None
+    ]
+
+
+def _lost(page: Page, one: Lost) -> Content:
+    return [
+        el("p", capital(left_words.scope(one, page.report.configs)), ":" if one.conditions else "."),
+        state.restricted(one),
+        fold("Example", state.inputs(one.example, "Every machine that comes here is an example.")),
+    ]

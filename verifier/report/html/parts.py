@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from verifier.model import Config, FileReport, Location, Reach, Status, Verdict
+from verifier.model import FileReport, Location, Reach, Status, Verdict
 from verifier.report.html.element import Content, Element, el
-from verifier.report.words import counted, hexa, in_order, place, sentence, source
+from verifier.report.phrases import cpus as cpus
+from verifier.report.words import counted, hexa, place, sentence
 
 MARKS: dict[str, tuple[str, str]] = {
     "proved": ("âœ“", "good"),
@@ -24,7 +25,6 @@ LETTERS: dict[Reach, str] = {"fast": "S", "slow": "I", "both": "SI", "none": "â€
 """What stands beside an instruction for the exits that its paths lead to."""
 
 _LANDMARKS = 2
-_CPUS = {"intel": "Intel", "amd": "AMD", "la48": "4-level", "la57": "5-level"}
 
 
 def badge(status: Status | Verdict, count: int | None = None) -> Element:
@@ -43,33 +43,10 @@ def fast_name(report: FileReport) -> str:
     return " or ".join(sorted(names, reverse=True)) or "SYSRET"
 
 
-def cpus(configs: Sequence[Config], among: Sequence[Config]) -> str:
-    """CPU configurations in words: "all", "Intel", "AMD, 5-level paging"."""
-    chosen, universe = set(configs), set(among)
-    if chosen >= universe:
-        return "all CPUs" if len(universe) > 1 else _named(in_order(universe))
-    for index, tail in ((0, ""), (1, " paging")):
-        names = {config[index] for config in chosen}
-        if len(names) == 1 and chosen >= {config for config in universe if config[index] in names}:
-            name = names.pop()
-            return _CPUS.get(name, name) + tail
-    return _named(in_order(chosen))
-
-
-def _named(configs: Iterable[Config]) -> str:
-    return "; ".join(f"{_CPUS.get(one, one)}, {_CPUS.get(other, other)} paging" for one, other in configs)
-
-
 def spot(location: Location) -> str:
     """``file:line, symbol+0xNN``, as far as it is known."""
     line = f"{location.file}:{location.line}, " if location.file is not None and location.line is not None else ""
     return f"{line}{place(location)}"
-
-
-def near(location: Location, site: Location) -> str:
-    """``line 58`` if that is enough, seen from an exit in the same file; else ``file:line`` or a symbol."""
-    same = location.line is not None and location.file == site.file
-    return f"line {location.line}" if same else source(location)
 
 
 def number(value: int | None) -> str:

@@ -6,16 +6,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from verifier.insights import Condition, Interval
+from verifier.insights import Condition, Divergence, Interval, Lost
 from verifier.model import FRAME_WORDS, Field, Input, OutcomeView
 from verifier.records import record
-from verifier.report import spacebar
+from verifier.report import ranges, spacebar
 from verifier.report.conditions import each_words
 from verifier.report.html.element import Content, Element, Trusted, el
 from verifier.report.html.parts import code, fold, hidden, items, number, row, table
 from verifier.report.machine import fate
 from verifier.report.meaning import meaning, switch
-from verifier.report.saying import ranges_lead, span
 from verifier.report.words import counted, hexa
 
 _FEW = 12
@@ -86,18 +85,25 @@ def valued(text: str) -> Content:
     return [code(part) if at % 2 else part for at, part in enumerate(_VALUE.split(text))]
 
 
-def ranges(found: Sequence[Interval], exact: bool) -> Content:
-    """Addresses on a bar of the address space, and in words; None without any."""
-    if not found:
-        return None
+def _bar(found: Sequence[Interval]) -> Element:
+    """Addresses on a bar of the address space."""
     parts = el("ol", [el("li", name) for _, name in spacebar.PARTS], class_="parts", aria_hidden="true")
-    said = items((valued(span(one)) for one in found), "spans")
+    return el("div", Trusted(spacebar.bar(found)), parts, class_="bar")
+
+
+def _spans(found: Sequence[Interval], exact: bool) -> Content:
+    """Addresses on the bar and in words."""
+    said = items((valued(ranges.span(one)) for one in found), "spans")
     shown = fold(f"{len(found)} ranges", said) if len(found) > _FEW else said
-    return [
-        el("p", f"{ranges_lead(exact)}."),
-        el("div", Trusted(spacebar.bar(found)), parts, class_="bar"),
-        shown,
-    ]
+    return [el("p", f"{ranges.lead(exact)}."), _bar(found), shown]
+
+
+def restricted(one: Lost | Divergence) -> Content:
+    """Conditions, and the saved RIPs that they leave, on a bar; what both say is said once."""
+    said = listed(ranges.told(one, each_words(one.conditions)))
+    if not one.ranges:
+        return said
+    return [said, _bar(one.ranges) if ranges.are_said(one) else _spans(one.ranges, one.ranges_exact)]
 
 
 def exit_column(outcome: OutcomeView) -> Column:
