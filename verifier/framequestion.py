@@ -169,6 +169,13 @@ def _possible(asked: _Asked) -> tuple[dict[_Key, list[Leaf]], str]:
     return {key: possible[key] for key in ordered}, _place(loops[0]) if loops else ""
 
 
+def goes(leaf: Leaf, kind: Kind, name: str, address: int) -> bool:
+    """Whether a machine that was followed to a leaf goes that way."""
+    # No fast exit lies behind what was set aside, so the exploration did not go into it; a machine ends there.
+    aside = leaf.kind == "problem" and name == _ASIDE and leaf.decoded.address == address
+    return aside or _key(leaf) == _Key(kind, name, address)
+
+
 def _key(leaf: Leaf) -> _Key:
     address = leaf.decoded.address
     match leaf.kind:
@@ -242,10 +249,7 @@ def _confirmed(asked: _Asked, key: _Key, model: Model) -> int:
     leaf = trace.leaf
     if leaf is None and key.kind == "elsewhere":
         return len(trace.steps)
-    if leaf is not None and leaf.kind == "problem" and key.name == _ASIDE and leaf.decoded.address == key.address:
-        # No fast exit lies behind it, so the exploration did not go into it; this machine ends there.
-        return len(trace.steps)
-    if leaf is None or _key(leaf) != key:
+    if leaf is None or not goes(leaf, key.kind, key.name, key.address):
         raise _Open("a machine that was found does not go that way when it is followed step by step", "report this")
     if key.kind == "elsewhere":
         # Not all of what ends a path there is an instruction that the emulator could stop at.
