@@ -25,18 +25,28 @@ from verifier.solver import Model
 from verifier.terms import Term, Truth, as_term, decided
 
 CALLS, UNDEFINED, UNNAMED = "calls-alike", "undefined-alike", "unnamed-alike"
+OUTSIDE, TRAPS, GIVEN_UP, ENTRIES = "outside-alike", "traps-alike", "given-up", "entries-in-order"
 
 ASSUMPTIONS: Mapping[str, str] = {
     CALLS: "a function that is called and not followed gives the same results, and leaves the same memory, at its n-th "
-    "call in both versions; what it is given is not compared",
-    UNDEFINED: "the n-th instruction of a kind leaves the same in both versions where the manual leaves a result open, "
-    "or the machine chooses it",
-    UNNAMED: "memory, keys and functions without a name are the same in both versions in the order in which the code "
-    "meets them",
+    "call in both versions; that it is given the same registers, frame and written memory was compared",
+    UNDEFINED: "the n-th execution of an instruction leaves the same in both versions where the manual leaves a result "
+    "open, or the machine chooses it",
+    UNNAMED: "memory, keys and functions without a name of their own are the same in both versions, by the symbol in "
+    "front of them or in the order in which the code meets them",
+    OUTSIDE: "code outside of what was read does the same in both versions; that it is given the same registers, frame "
+    "and written memory was compared",
+    TRAPS: "what follows an exception in the kernel, or a call that does not return, is the same in both versions",
+    GIVEN_UP: "registers that the contract gives up were not compared: they may hold something else in each version",
+    ENTRIES: "entries with different names are the same in the order in which the files have them",
 }
 """What only a comparison assumes, by id."""
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{5,}")
+
+
+CallKey = tuple[str, int]
+"""A function and the number of the call, from 0 in the order in which the code meets them."""
 
 
 @dataclass(slots=True)
@@ -93,6 +103,8 @@ class Renamed(Model):
 class Alignment:
     """The two sides' vocabulary: ``entry`` is BASE's with the symbols, roots and assumptions of both.
 
+    ``same``: both are the same code. ``calls`` has, for BASE and for HEAD, the key of each call that was not followed:
+    equal ones are taken for the same call.
     ``head`` rewrites HEAD's terms. ``concrete`` does so for one machine, in which each side has its own addresses of
     external symbols. ``rests`` has the id of the assumption that makes a symbol the same on both sides;
     ``alone`` are names of symbols without a counterpart that may mean the same as one of the other side's.
@@ -103,6 +115,8 @@ class Alignment:
     concrete: Renaming
     rests: Mapping[str, str]
     alone: frozenset[str]
+    same: bool
+    calls: tuple[Mapping[str, CallKey], Mapping[str, CallKey]]
 
 
 def aligned(base: Survey, head: Survey) -> Alignment:
@@ -111,7 +125,7 @@ def aligned(base: Survey, head: Survey) -> Alignment:
     one = base.start == head.start and _same_code(base.task.image, head.task.image)
     symbols = Symbols()
     known: dict[Hashable, Symbol] = {}
-    keys = _Keys(base, lambda term: term, one)
+    keys = mine = Keys(base, lambda term: term, one)
     rests: dict[str, str] = {}
     open_: set[str] = set()
     for symbol in left.state.shared.layout.symbols:
@@ -127,7 +141,7 @@ def aligned(base: Survey, head: Survey) -> Alignment:
         if other is not None and other[0] is not term:
             leaves[term.args[0]] = other[0]
     renaming = Renaming(leaves)
-    keys = _Keys(head, renaming, one)
+    keys = Keys(head, renaming, one)
     shared: set[str] = set()
     added: set[str] = set()
     for symbol in right.state.shared.layout.symbols:
@@ -150,7 +164,8 @@ def aligned(base: Survey, head: Survey) -> Alignment:
     joint = _joint(left, right, symbols, renaming)
     # Where only one side has more such words than the other, they cannot be the other's under another name.
     alone = (open_ - shared) | added if open_ - shared and added else set[str]()
-    return Alignment(joint, renaming, Renaming({**leaves, **places}), rests, frozenset(alone))
+    calls = mine.calls, keys.calls
+    return Alignment(joint, renaming, Renaming({**leaves, **places}), rests, frozenset(alone), one, calls)
 
 
 def _same_code(one: Image, other: Image) -> bool:
@@ -201,10 +216,11 @@ def _roots(mine: Iterable[RegionId], other: Iterable[RegionId], renaming: Renami
     return found
 
 
-class _Keys:
+class Keys:
     """The keys of one side's symbols, asked in the order in which they were made.
 
-    A key that was given before gets a number: two symbols of one side never have the same.
+    A key that was given before gets a number: two symbols of one side never have the same. ``calls`` has those of
+    its calls.
     """
 
     def __init__(self, survey: Survey, rename: Callable[[Term], Term], by_name: bool) -> None:
@@ -214,21 +230,28 @@ class _Keys:
         self._rename = rename
         self._met: Counter[Hashable] = Counter()
         self._places: dict[Hashable, int] = {}
-        self._calls: dict[str, tuple[str, int]] = {}
+        self._sizes: dict[str, int] = {}
+        places: dict[str, set[int]] = {}
+        for symbol in self._image.symbols:
+            places.setdefault(symbol.name, set()).add(symbol.address)
+            self._sizes[symbol.name] = max(symbol.size, self._sizes.get(symbol.name, 0))
+        self._ambiguous = frozenset(name for name, found in places.items() if len(found) > 1)
+        self.calls: dict[str, CallKey] = {}
         numbers: Counter[str] = Counter()
         for execution, name in survey.setting.entry.state.shared.calls.items():
             what = _ADDRESS.sub("?", str(execution[0]) if isinstance(execution, tuple) else name)
-            self._calls[name] = what, numbers[what]
+            self.calls[name] = what, numbers[what]
             numbers[what] += 1
 
     def of(self, symbol: Symbol) -> tuple[Hashable, str]:
         """A symbol's key, and the id of the assumption that makes it the same as another with that key.
 
-        None: it is like no other. An approximation is: what may have hit it is not told by its name.
+        None: it is like no other. An approximation is: what may have hit it is not told by its name. So is read-only
+        data whose bytes are not known: they need not be those of the other version.
         """
         if self._by_name:
             return (symbol.name, symbol.width), ""
-        if symbol.otherwise is not None:
+        if symbol.otherwise is not None or (symbol.place is not None and symbol.place.region == "constant"):
             return None, ""
         found, by = self._key(symbol)
         number = self._met[found]
@@ -238,34 +261,40 @@ class _Keys:
     def _key(self, symbol: Symbol) -> tuple[Hashable, str]:
         width, place = symbol.width, symbol.place
         if symbol.undefined_at is not None:
+            # With its operands: by 2 and by 3 a shift leaves OF undefined, but not alike.
             decoded = self._executed.get(symbol.undefined_at)
-            kind = decoded.mnemonic if decoded is not None else symbol.name
+            kind = _ADDRESS.sub("?", decoded.text) if decoded is not None else symbol.name
             return ("undefined", kind, symbol.register, width), UNDEFINED
-        where, by = ((), "") if place is None else self._place(place)
+        where, by = ((), "") if place is None else self.place(place)
         if symbol.call:
-            callee, number = self._calls.get(symbol.call, (symbol.call, 0))
+            callee, number = self.calls.get(symbol.call, (symbol.call, 0))
             return ("call", callee, number, symbol.register, where, width), UNNAMED if by or "?" in callee else CALLS
         if place is not None and symbol.kind != "frame":
             return ("memory", where, width), by
         if symbol.kind == "feature" and _ADDRESS.search(symbol.name):
             return ("feature", width), UNNAMED
-        return (symbol.kind, symbol.name, width), ""
+        return (symbol.kind, symbol.name, width), UNNAMED if symbol.kind == "feature" and "~" in symbol.name else ""
 
-    def _place(self, place: Place) -> tuple[Hashable, str]:
-        """A word's place in terms of both sides, and the assumption for places that have no name."""
+    def place(self, place: Place) -> tuple[Hashable, str]:
+        """A word's place in terms of both sides, and the assumption for places that have no name of their own."""
         if place.root is not None and place.region != "percpu":
             return (self._rename(place.root).hash(), place.offset), ""
         named = tuple(self._named(place.offset + index) for index in range(8))
         if None not in named:
-            return (place.region == "percpu", *named), ""
+            own = all(one is not None and one[2] for one in named)
+            return (place.region == "percpu", *(one and one[:2] for one in named)), "" if own else UNNAMED
         number = self._places.setdefault((place.region, place.offset), len(self._places))
         return (place.region == "percpu", number), UNNAMED
 
-    def _named(self, offset: int) -> tuple[str, int] | None:
-        """What lies at an absolute address or in the per-CPU area; None if that has no name."""
+    def _named(self, offset: int) -> tuple[str, int, bool] | None:
+        """What lies at an absolute address or in the per-CPU area, and whether the name is its own; None: no name."""
         for symbol in self._image.externals:
             if symbol.address <= offset < symbol.address + EXTERNAL_SPAN:
-                return f"{symbol.name}", offset - symbol.address
+                return symbol.name, offset - symbol.address, True
         if self._image.section_at(offset) is None:
-            return "", offset
-        return self._image.symbol_before(offset)
+            return "", offset, True
+        found = self._image.symbol_before(offset)
+        if found is None or found[0] in self._ambiguous:
+            return None
+        name, distance = found
+        return name, distance, distance < max(self._sizes[name], 8)

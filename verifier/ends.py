@@ -27,7 +27,9 @@ from verifier.terms import Term, Truth, as_term, eq, ite, land, lnot
 Kind = Literal["fast", "iret", "other", "loop", "problem"]
 
 _SYSTEM = ("fs_base", "cr0", "cr4", "efer", "star", "lstar", "sfmask", "spec_ctrl", "s_cet")
-"""What an exit leaves as it is, and both versions have to leave alike."""
+"""What an exit leaves as it is, and both versions have to leave alike; no clause says what is right."""
+_EVENTS = ("irq", "stack")
+"""Events that are judged at a fast exit only."""
 _ADDRESS = re.compile(r"0x[0-9a-f]{5,}")
 
 
@@ -60,10 +62,11 @@ def end_of(survey: Survey, leaf: Leaf) -> End:
     condition = land(*leaf.state.path)
     if leaf.kind == "loop":
         return End(leaf, "loop", leaf.detail, condition, ())
-    if leaf.kind == "problem":
+    if leaf.kind in ("problem", "aside"):
+        # What was set aside leads to no exit that a verdict is about; here it may lead to one that matters.
         return End(leaf, "problem", leaf.detail, condition, ())
     if leaf.kind != "exit":
-        return End(leaf, "other", _name(leaf), condition, _handed_over(survey, leaf.state))
+        return End(leaf, "other", _name(leaf), condition, ())
     try:
         return _exit(survey, leaf, condition)
     except (UserError, KeyError):
@@ -187,12 +190,22 @@ def _given(view: ExitView, state: State, fast: bool) -> tuple[tuple[str, Term], 
     return tuple(found)
 
 
-def _handed_over(survey: Survey, state: State) -> tuple[tuple[str, Term], ...]:
-    """What code that is not analysed finds: registers, the frame, system registers."""
-    found = [(name, state.gprs[name]) for name in GPRS]
-    found += [(f"frame.{slot.name}", state.slot(slot.name)) for slot in survey.contract.slots]
-    found += [(name, state.system[name]) for name in sorted(state.system)]
-    return tuple(found)
+def given_up(end: End) -> tuple[tuple[str, Term], ...]:
+    """What is in the registers that the contract gives up; they are no part of what an exit gives."""
+    if end.path is None:
+        return ()
+    return tuple((name, actual) for name, actual, reference in end.path.view.gprs if reference is None)
+
+
+def unjudged(survey: Survey, end: End) -> frozenset[str]:
+    """Of what an exit gives the names of which nobody says what is right."""
+    if survey.task.auto:
+        return frozenset(name for name, _ in end.fields)
+    if end.kind == "fast":
+        return frozenset(_SYSTEM)
+    if not survey.contract.has_reference:
+        return frozenset(name for name, _ in end.fields)
+    return frozenset((*_SYSTEM, *_EVENTS))
 
 
 def outcome_view(view: ExitView) -> OutcomeView:

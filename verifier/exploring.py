@@ -162,6 +162,8 @@ def explore(task: Task, entry: Entry, solver: Solver, follow: frozenset[int] | N
         layout.promoted = False
         layout.symbols.forget_approximations()
         explorer = explorer_of(task, solver, follow)
+        entry.state.shared.given = explorer.given if task.wanted.keep else None
         found = explorer.run(entry.state.copy())
+        entry.state.shared.given = None
         if not layout.promoted:
             return explorer, found

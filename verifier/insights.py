@@ -149,7 +149,8 @@ class Divergence:
     of fast exit.
     ``visible``: user space, or the kernel, can tell the difference. ``wrong``: HEAD is the one that does not
     give what the frame says. ``conditions``, ``exact`` and ``ranges`` as in Lost. ``differs`` names the fields of
-    the two outcomes that differ; an outcome is None where the version does not leave to user space.
+    the two outcomes that differ; an outcome is None where the version does not leave to user space. ``entry`` is
+    where they start from, by BASE's name.
     """
 
     kind: Literal["newly-fast", "newly-slow", "state", "elsewhere"]
@@ -166,6 +167,7 @@ class Divergence:
     base_end: str
     head_end: str
     differs: tuple[str, ...]
+    entry: str = ""
 
 
 @record

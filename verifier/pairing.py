@@ -13,13 +13,14 @@ Pairs = list[tuple[Survey, Survey]]
 def paired(base: Sequence[Survey], head: Sequence[Survey]) -> tuple[Pairs, tuple[str, ...]]:
     """Pairs of entries in the order of BASE, and why entries are left over.
 
-    One entry each is one pair. Otherwise entries of one name are, then those with the same contract and the same
+    One entry each is one pair. Otherwise entries of one name and with the same exits are, then those of one name that
+    is a label, then those with the same contract and the same
     exits, in the order of the files: names hold offsets, which a change moves.
     """
     if len(base) == len(head) == 1:
         return [(base[0], head[0])], ()
     found: Pairs = []
-    for key in (_named, _kind):
+    for key in (_named, _only_named, _kind):
         left, right = _left(base, found, 0), _left(head, found, 1)
         for one in left:
             other = next((other for other in right if key(other) == key(one)), None)
@@ -38,6 +39,12 @@ def paired(base: Sequence[Survey], head: Sequence[Survey]) -> tuple[Pairs, tuple
 
 def _named(survey: Survey) -> Hashable:
     return survey.start.name, survey.contract.name, _exits(survey)
+
+
+def _only_named(survey: Survey) -> Hashable:
+    """A change may take an exit from an entry; a name with an offset says too little then."""
+    name = survey.start.name
+    return (name if "+0x" not in name else id(survey)), survey.contract.name
 
 
 def _kind(survey: Survey) -> Hashable:

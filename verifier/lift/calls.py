@@ -57,7 +57,10 @@ def _unfollowed(state: State, what: str, does: str, location: Location) -> _Unfo
     """The execution of ``what`` that the state stands at; ``does`` begins the words about it."""
     where = f"{location.file}:{location.line}" if location.line else f"{location.address:#x}"
     execution = (what, state.place, state.visits.get(state.place, 1))
-    return _Unfollowed(state, state.shared.call_name(f"{what}@{where}", execution), f"{does} at {where}")
+    name = state.shared.call_name(f"{what}@{where}", execution)
+    if state.shared.given is not None:
+        state.shared.given.setdefault(name, []).append(state.copy())
+    return _Unfollowed(state, name, f"{does} at {where}")
 
 
 def help_out(state: State, callee: str, location: Location) -> str:

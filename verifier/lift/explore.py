@@ -37,6 +37,7 @@ class Explorer(Control):
     ``watch`` may name edges of the static graph, see ``Control.crossed``.
     ``executed`` has every instruction that was executed, by its place, and ``edges`` every
     way from one to another that was taken, with a note as a step of a trace has it.
+    ``given`` has the states in front of calls that were not followed, by the call's name.
     ``goals`` are the exit mnemonics that are asked about; None: all. What
     cannot be followed is no problem where no path leads to one.
     """
@@ -66,6 +67,7 @@ class Explorer(Control):
         self.edges: dict[tuple[int, int], str] = {}
         self._leading: frozenset[int] | None = None
         self.goals: frozenset[str] | None = None
+        self.given: dict[str, list[State]] = {}
 
     def _is_goal(self, place: int) -> bool:
         """Whether it is an exit that is asked about, or leads to where only the run itself can tell."""

@@ -69,7 +69,8 @@ class Shared:
     no per-CPU memory; ``calls`` names each execution of a call that was
     not followed, ``targets`` has the address that such a call went to if it is
     code of the image; ``paging`` says that CR4.LA57 is set; ``switches`` are the
-    conditions under which the image's patch sites change, by their ids.
+    conditions under which the image's patch sites change, by their ids; ``given``, where it is kept, has the states in
+    front of each execution of a call that was not followed, by its name.
     """
 
     layout: Layout
@@ -85,6 +86,7 @@ class Shared:
     paging: Truth = False
     switches: dict[str, Truth] = field(default_factory=dict)
     enumerate_values: Callable[[State, Term], tuple[int, ...]] | None = None
+    given: dict[str, list[State]] | None = None
 
     def switch(self, known: Switch) -> Truth:
         """Whether a switch is set: one symbol for all of its patch sites."""
