@@ -17,7 +17,7 @@ from verifier.insights import FULL, Condition, Hint
 from verifier.model import ALL_CONFIGS, Image, Location, Reason, Section, Symbol
 from verifier.outcomes import RF, TF
 from verifier.placing import _label
-from verifier.report.hints import INDENT, closing, lines
+from verifier.report.hints import INDENT, blocks, closing, lines
 from verifier.solver import Budget, Solver
 from verifier.suggestion import TO_IRET, Spot, Word
 
@@ -279,6 +279,31 @@ def test_words_of_a_hint() -> None:
     )
     bare = replace(TRAP_FLAG, after=None, lines=())
     assert lines(bare)[1] == "In front of where the frame is given up."
+
+
+def test_tests_for_one_place_are_told_together() -> None:
+    """The place stands once, with the instructions of both; a test for another place has words of its own."""
+    selector = replace(
+        TRAP_FLAG,
+        clauses=("cs",),
+        demand=(Condition("bits", "frame.cs", value=0x33),),
+        lines=("cmpq $0x33, 136(%rsp)", "jne slow"),
+    )
+    elsewhere = replace(TRAP_FLAG, clauses=("rf",), after=None, lines=())
+    assert list(blocks((TRAP_FLAG, elsewhere, selector), "sysretq", ALL_CONFIGS)) == [
+        (
+            "Suggested tests",
+            (
+                "Take SYSRETQ only if all of this holds; else leave by IRET.",
+                "tf: frame.rflags has TF clear",
+                "cs: frame.cs = 0x33",
+                "Behind the check at entry.S:24 (jne slow):",
+                *(f"{INDENT}{line}" for line in (*TRAP_FLAG.lines, *selector.lines)),
+                "With these assumed tf, cs are proved.",
+            ),
+        ),
+        ("Suggested test", lines(elsewhere, "sysretq", ALL_CONFIGS)),
+    ]
 
 
 def test_closing_says_what_is_left() -> None:

@@ -34,7 +34,12 @@ def frame_report(opened: Opened, values: Sequence[Told]) -> FrameReport:
             notes += meant.notes
             found += answers(survey, by_name(meant.given), None, at_exit(meant.given))
         exits += _exits(survey)
-    reasons = () if surveys else tuple((one.code, one.text) for one in report.reasons)
+    reasons: tuple[tuple[str, str], ...] = ()
+    if not surveys or not (values or exits):
+        open_ = [one for survey in surveys for one in survey.problems] or report.reasons
+        reasons = tuple(dict.fromkeys((one.code, one.text) for one in open_)) or (
+            ("no-sysret", "no fast exit was reached"),
+        )
     return FrameReport(
         path=report.input.path,
         sha256=report.input.sha256,
@@ -44,7 +49,7 @@ def frame_report(opened: Opened, values: Sequence[Told]) -> FrameReport:
         notes=tuple(dict.fromkeys(notes)),
         answers=tuple(found),
         exits=tuple(exits),
-        reasons=reasons or (() if surveys else (("no-sysret", "no exit was reached"),)),
+        reasons=reasons,
     )
 
 

@@ -6,11 +6,11 @@ Plain lines, to be escaped by whoever prints them: names and instructions come f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from verifier.insights import Hint
 from verifier.model import Config, Location
-from verifier.report.conditions import all_words
+from verifier.report.conditions import all_words, each_words
 from verifier.report.phrases import listed, on_cpus
 from verifier.report.words import capital, source
 
@@ -28,6 +28,38 @@ def lines(hint: Hint, kind: str = "sysretq", among: Sequence[Config] = ()) -> tu
         place_line(hint),
         *(INDENT + line for line in hint.lines),
         f"{proof(hint, among)}.",
+    )
+
+
+def blocks(
+    hints: Sequence[Hint], kind: str = "sysretq", among: Sequence[Config] = ()
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A heading and lines as ``lines`` gives them, for each place: tests that belong there are told together."""
+    places: dict[object, list[Hint]] = {}
+    for hint in hints:
+        places.setdefault((hint.after, hint.behind, hint.before, hint.configs, bool(hint.lines)), []).append(hint)
+    for group in places.values():
+        yield (
+            ("Suggested test", lines(group[0], kind, among))
+            if len(group) == 1
+            else ("Suggested tests", _together(group, kind, among))
+        )
+
+
+def _together(hints: Sequence[Hint], kind: str, among: Sequence[Config]) -> tuple[str, ...]:
+    """The lines of tests for one place."""
+    demands = each_words([condition for hint in hints for condition in hint.demand])
+    told: list[str] = []
+    for hint in hints:
+        told.append(f"{clauses(hint)}: {'; '.join(demands[: len(hint.demand)])}")
+        del demands[: len(hint.demand)]
+    names = tuple(dict.fromkeys(name for hint in hints for name in hint.clauses))
+    return (
+        f"Take {kind.upper()} only if all of this holds; else leave by IRET.",
+        *told,
+        place_line(hints[0]),
+        *(INDENT + line for hint in hints for line in hint.lines),
+        f"With these assumed {listed(names, len(names))} are proved{_where(hints[0], among)}.",
     )
 
 
@@ -61,8 +93,11 @@ def place(hint: Hint) -> str:
 def proof(hint: Hint, among: Sequence[Config] = ()) -> str:
     """How it is known that the test repairs."""
     plural = len(hint.clauses) > 1
-    where = "" if among and set(hint.configs) >= set(among) else f", {on_cpus(hint.configs)}"
-    return f"With this assumed {clauses(hint)} {'are' if plural else 'is'} proved{where}"
+    return f"With this assumed {clauses(hint)} {'are' if plural else 'is'} proved{_where(hint, among)}"
+
+
+def _where(hint: Hint, among: Sequence[Config]) -> str:
+    return "" if among and set(hint.configs) >= set(among) else f", {on_cpus(hint.configs)}"
 
 
 def closing(hints: Sequence[Hint]) -> str:

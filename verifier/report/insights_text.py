@@ -17,7 +17,7 @@ from verifier.insights import FastConditions, GuardUse, Interval, Slack
 from verifier.model import Config, Input, Location, SiteResult
 from verifier.report import checks, left, ranges, saying
 from verifier.report.conditions import Wording, names_of
-from verifier.report.hints import INDENT, closing, lines
+from verifier.report.hints import INDENT, blocks, closing
 from verifier.report.meaning import meaning, switch
 from verifier.report.terminal import code, indented, item, line, said
 from verifier.report.words import clean, counted, hexa, source
@@ -48,10 +48,10 @@ def insights(site: SiteResult, among: Sequence[Config], width: int, verbose: boo
 
 def _hints(site: SiteResult, among: Sequence[Config]) -> Iterator[RenderableType]:
     """Suggested tests, as others say them."""
-    for hint in site.hints:
+    for heading, told in blocks(site.hints, site.kind, among):
         yield ""
-        yield Text("Suggested test", "bold")
-        for one in lines(hint, site.kind, among):
+        yield Text(heading, "bold")
+        for one in told:
             # Instructions are to be copied: they keep their columns, and are never folded.
             yield code(one.removeprefix(INDENT)) if one.startswith(INDENT) else line(one)
     if site.hints:
