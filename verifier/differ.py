@@ -45,7 +45,7 @@ def compare(base: Surveyed, head: Surveyed, progress: Progress = SILENT) -> Comp
         progress.stage("comparing entry", number, len(pairs))
         if len(pairs) > 1 and left.start.name != right.start.name:
             found.assumed.add(ENTRIES)
-        Meetings(left, right, configs, found).compare()
+        Meetings(left, right, configs, found, left.start.name if len(pairs) > 1 else "").compare()
     return _concluded(base[0], head[0], found)
 
 

@@ -37,11 +37,15 @@ class Found:
 
 @record
 class Meeting:
-    """Machines that go to one end in BASE and to one in HEAD and differ there; ``holds`` is the condition."""
+    """Machines that go to one end in BASE and to one in HEAD and differ there; ``holds`` is the condition.
+
+    Not ``judged``: whether HEAD is right cannot be told for all of them.
+    """
 
     base: End
     head: End
     holds: Truth
+    judged: bool = True
 
 
 Kind = Literal["newly-fast", "newly-slow", "state", "elsewhere"]
@@ -66,7 +70,10 @@ GAVE_UP = "the solver gave up within its limits"
 
 @record
 class Sides:
-    """Two versions from one entry: both explorations, their common vocabulary, and what the solver is asked there."""
+    """Two versions from one entry: both explorations, their common vocabulary, and what the solver is asked there.
+
+    ``entry`` is what a divergence calls it.
+    """
 
     base: Survey
     head: Survey
@@ -74,6 +81,7 @@ class Sides:
     solver: Solver
     setting: Setting
     configs: Mapping[Config, Truth]
+    entry: str
 
 
 class Divergences:
@@ -82,6 +90,7 @@ class Divergences:
     def __init__(self, sides: Sides, found: Found) -> None:
         self.base, self.head, self.joint = sides.base, sides.head, sides.joint
         self.solver, self.setting, self.configs, self.found = sides.solver, sides.setting, sides.configs, found
+        self.entry = sides.entry
 
     def tell(self, about: Class, meetings: Sequence[Meeting]) -> None:
         """The divergences of one class: one for the configurations for which the same is told."""
@@ -168,7 +177,7 @@ class Divergences:
             Divergence(
                 kind, configs, visible, wrong, said.conditions, said.exact, said.ranges, said.ranges_exact,
                 found.inputs, found.base, found.head, found.base_end, found.head_end, found.differs,
-                self.base.start.name,
+                self.entry, about[2] or all(one.judged for one in meetings),
             )
         )  # fmt: skip
 

@@ -150,7 +150,8 @@ class Divergence:
     ``visible``: user space, or the kernel, can tell the difference. ``wrong``: HEAD is the one that does not
     give what the frame says. ``conditions``, ``exact`` and ``ranges`` as in Lost. ``differs`` names the fields of
     the two outcomes that differ; an outcome is None where the version does not leave to user space. ``entry`` is
-    where they start from, by BASE's name.
+    where they start from, by BASE's name, where several entries were compared. Not ``judged``: they differ in what no
+    clause and no reference is about, so that nobody can say whether HEAD is right.
     """
 
     kind: Literal["newly-fast", "newly-slow", "state", "elsewhere"]
@@ -168,6 +169,7 @@ class Divergence:
     head_end: str
     differs: tuple[str, ...]
     entry: str = ""
+    judged: bool = True
 
 
 @record

@@ -26,8 +26,8 @@ LEFT = ("external", "return")
 class Meetings:
     """The comparison of one entry of BASE with one of HEAD."""
 
-    def __init__(self, base: Survey, head: Survey, configs: tuple[Config, ...], found: Found) -> None:
-        self.base, self.head, self.found = base, head, found
+    def __init__(self, base: Survey, head: Survey, configs: tuple[Config, ...], found: Found, entry: str) -> None:
+        self.base, self.head, self.found, self.entry = base, head, found, entry
         # All of this reads memory, so that its symbols are there before they are aligned.
         left, right = ends_of(base), ends_of(head)
         self.calls = given_at_calls(base), given_at_calls(head)
@@ -73,7 +73,9 @@ class Meetings:
             self._compared(left, right)
         if not self.joint.same:
             self._called()
-        told = Divergences(Sides(self.base, self.head, self.joint, self.solver, self.setting, self.configs), self.found)
+        told = Divergences(
+            Sides(self.base, self.head, self.joint, self.solver, self.setting, self.configs, self.entry), self.found
+        )
         for about, meetings in sorted(self.classes.items()):
             told.tell(about, meetings)
 
@@ -135,18 +137,17 @@ class Meetings:
         differ = _differ(left, right)
         if kinds <= {"fast", "iret"} and (left.name == right.name or len(kinds) == 2):
             kind: Kind = "state" if left.name == right.name else "newly-fast" if right.kind == "fast" else "newly-slow"
-            self._sort(kind, True, left, right, land(both, differ))
+            self._sort(kind, True, left, right, land(both, differ), self._judged(left, right, both))
             if kind != "state":
-                self._sort(kind, False, left, right, land(both, lnot(differ)))
-            self._unjudged(left, right, both)
+                self._sort(kind, False, left, right, land(both, lnot(differ)), True)
             return
-        self._sort("elsewhere", True, left, right, both)
+        self._sort("elsewhere", True, left, right, both, "other" not in kinds)
         for end, side in ((left, "BASE"), (right, "HEAD")):
             if end.kind == "other":
                 self.found.open(f"{side} {end.name} where the other version does not; what is there is not analysed")
 
-    def _unjudged(self, left: End, right: End, both: Truth) -> None:
-        """Differences of which nobody can say whether HEAD is right; what the contract gives up is not compared."""
+    def _judged(self, left: End, right: End, both: Truth) -> bool:
+        """Whether it can be told of all differences if HEAD is right; what the contract gives up is not compared."""
         there = dict(given_up(right))
         if any(self.joint.head(there[name]) is not term for name, term in given_up(left) if name in there):
             self.found.assumed.add(GIVEN_UP)
@@ -159,6 +160,7 @@ class Meetings:
                 else "no clause is about that"
             )
             self.found.open(f"they differ in {', '.join(found)}, and whether HEAD is right cannot be told: {why}")
+        return not found
 
     def _handed_over(self, left: End, right: End, both: Truth) -> None:
         """Compare what code outside the analysis is given: where it differs, nobody knows what comes of it."""
@@ -179,12 +181,12 @@ class Meetings:
             self.found.open(GAVE_UP)
         return [name for name, truth in differences if truth is True or model.holds(truth)] if model is not None else []
 
-    def _sort(self, kind: Kind, visible: bool, left: End, right: End, holds: Truth) -> None:
+    def _sort(self, kind: Kind, visible: bool, left: End, right: End, holds: Truth, judged: bool) -> None:
         """Put machines into their classes."""
         for wrong in (True, False):
             here = land(holds, right.wrong if wrong else lnot(right.wrong))
             if decided(here) is not False:
-                self.classes.setdefault((kind, visible, wrong), []).append(Meeting(left, right, here))
+                self.classes.setdefault((kind, visible, wrong), []).append(Meeting(left, right, here, judged))
 
     # Calls that are not followed.
 

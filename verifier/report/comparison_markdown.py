@@ -54,6 +54,8 @@ def _row(number: int, one: Divergence) -> tuple[str, ...]:
 def _weight(one: Divergence) -> str:
     if one.wrong:
         return "HEAD is wrong"
+    if not one.judged:
+        return "visible, not judged"
     return "visible, HEAD is right" if one.visible else "speed only"
 
 

@@ -146,6 +146,8 @@ def _divergence(one: Divergence) -> Json:
         "base_end": one.base_end,
         "head_end": one.head_end,
         "differs": list(one.differs),
+        "entry": one.entry,
+        "judged": one.judged,
     }
 
 
