@@ -190,7 +190,7 @@ def test_sections_of_a_full_report() -> None:
     """Everything that a reviewer has to see is on the page, in the order of the questions."""
     text = page(RUNS["listed"])
     order = (
-        "Scope", "Clauses", "Counterexamples", "Listing", "Path graph", "Assumptions", "Trusted base", "Theorem",
+        "Clauses", "Counterexamples", "Listing", "Path graph", "Scope", "Assumptions", "Trusted base", "Theorem",
         "Waivers", "Gate", "Evidence", "How to reproduce", "Limits",
     )  # fmt: skip
     assert re.findall(r"<h2[^>]*>([^<]*)</h2>", text) == ["Contents", *order]

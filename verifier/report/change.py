@@ -12,6 +12,7 @@ from verifier.insights import Comparison, Condition, Divergence, Side
 from verifier.model import ALL_CONFIGS, FRAME_WORDS, Config, OutcomeView
 from verifier.report.conditions import each_words
 from verifier.report.machine import fate
+from verifier.report.narrative import clause_effect
 from verifier.report.phrases import listed, on_cpus
 from verifier.report.words import counted, sentence
 
@@ -37,20 +38,34 @@ Row = tuple[str, bool, int | None, int | None]
 
 def summary(found: Comparison) -> str:
     """What the change does, in one line without a full stop."""
-    parts = [_does(one) for one in ordered(found)[:_FEW]]
+    parts = [does(one) for one in ordered(found)[:_FEW]]
     rest = len(found.divergences) - len(parts)
     if rest > 0:
         parts.append(f"and {counted(rest, 'more difference')}")
     if not found.divergences and not found.reasons:
         parts.append("HEAD does what BASE does: every machine leaves by the same kind of exit with the same user state")
-    if found.divergences and not found.reasons:
-        parts.append(_told(found.divergences))
     if found.status == "inconclusive":
         why = [sentence(found.reasons[0])] if found.reasons else []
         more = len(found.reasons) - 1
         parts = [*why, *([f"and {counted(more, 'more reason')}"] if more > 0 else []), *parts]
-    parts.append(_verdicts(found.base, found.head))
+    parts += reversed(worth(found))
     return f"{STATUS[found.status]}: {'; '.join(filter(None, parts))}"
+
+
+def worth(found: Comparison) -> list[str]:
+    """What the differences come to: both verdicts, and who can tell."""
+    told = _told(found.divergences) if found.divergences and not found.reasons else ""
+    return [_verdicts(found.base, found.head), *([told] if told else [])]
+
+
+def failing(found: Comparison) -> list[tuple[str, str, str]]:
+    """(clause, who violates it, what that means) for every clause that a version violates, HEAD's first."""
+    names = dict.fromkeys((*found.head.violated, *found.base.violated))
+    said = []
+    for name in names:
+        who = [side for side, one in (("HEAD", found.head), ("BASE", found.base)) if name in one.violated]
+        said.append((name, " and ".join(who), clause_effect(name)))
+    return said
 
 
 def ordered(found: Comparison) -> list[Divergence]:
@@ -58,7 +73,7 @@ def ordered(found: Comparison) -> list[Divergence]:
     return sorted(found.divergences, key=lambda one: (not one.wrong, not one.visible))
 
 
-def _does(one: Divergence) -> str:
+def does(one: Divergence) -> str:
     """What HEAD does that BASE did not, and where; all that is said holds for all these machines."""
     head = one.head.instruction.upper() if one.head is not None else one.head_end
     match one.kind:
@@ -83,14 +98,16 @@ def _does(one: Divergence) -> str:
 
 
 def kind_of(one: Divergence) -> str:
-    """The kind of a difference."""
-    return _KINDS[one.kind]
+    """The kind of a difference, with the entry if there are several."""
+    return _KINDS[one.kind] + (f", from {one.entry}" if one.entry else "")
 
 
 def weight(one: Divergence) -> str:
     """What a difference means: whether anybody can tell, and whether HEAD is wrong."""
     if one.wrong:
         return "Wrong: HEAD is the one that does not give what the frame says."
+    if not one.judged:
+        return "Visible to user space or to the kernel; whether HEAD is right cannot be told."
     if one.visible:
         return "Visible to user space or to the kernel; HEAD gives what the frame says."
     return "Only speed: user space gets the same, and so does the kernel."

@@ -11,6 +11,7 @@ from verifier.insights import GuardUse
 from verifier.model import SiteResult
 from verifier.records import record
 from verifier.report.conditions import Wording, names_of
+from verifier.report.narrative import clause_effect
 
 Mark = Literal["needed", "part", "unsure", ""]
 State = Literal["proved", "violated", "waived"]
@@ -113,6 +114,16 @@ def tally(site: SiteResult) -> str:
     many = "1 check leads" if one else f"{len(guards)} checks lead"
     rest = f"{spare or 'none'} of them {'is' if spare <= 1 else 'are'} redundant"
     return f"{many} to this exit; {rest}."
+
+
+def prevented(site: SiteResult) -> tuple[tuple[Column, tuple[GuardUse, ...], str], ...]:
+    """(clauses, the checks that their proofs use, what it means that they fail) for what checks help to prove."""
+    found = []
+    for column in columns(site):
+        if column.state == "proved":
+            used = tuple(one for one in site.guards or () if mark(one, column) in ("needed", "part"))
+            found.append((column, used, clause_effect(column.ids[0])))
+    return tuple(one for one in found if one[1] and one[2])
 
 
 def unguarded(site: SiteResult) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -99,7 +99,7 @@ def is_switch(name: str) -> bool:
     """Whether an input is one bit: a flag, a CPU feature or a key that is fixed at boot, told by its name."""
     rest, where = split(name)
     if where:
-        return rest.removeprefix("rflags.").lower() in _FLAGS
+        return rest in _SWITCHED or rest.removeprefix("rflags.").lower() in _FLAGS
     if name.startswith("rflags."):
         return True
     return name not in GPRS and name not in _SYSTEM and not any(part in name for part in ("frame.", "[", "+", "@", "/"))

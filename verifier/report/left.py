@@ -20,6 +20,8 @@ TITLE = "What is left to IRET"
 
 OTHERS = "Also turned away are frames as no CPU and no kernel writes them, with bits that neither instruction loads"
 
+NOBODY = "Turned away by no single check"
+
 
 @record
 class Group:
@@ -69,10 +71,13 @@ def places(site: SiteResult, slack: Slack) -> dict[Location, str]:
 
 def heading(group: Group, names: Mapping[Location, str]) -> str:
     """Who turns the machines away; ``names`` are those of places."""
-    if not group.guards:
-        return "Turned away by no single check"
+    return f"{capital(_who(group, names))} {turns(group)}" if group.guards else NOBODY
+
+
+def turns(group: Group) -> str:
+    """How the heading goes on behind the names of the checks."""
     verb = "turns away" if len(group.guards) == 1 else "together turn away"
-    return f"{capital(_who(group, names))} {verb}, of what the other checks let through"
+    return f"{verb}, of what the other checks let through"
 
 
 def _who(group: Group, names: Mapping[Location, str]) -> str:
@@ -90,10 +95,15 @@ def scope(one: Lost, among: Sequence[Config], conditions: Sequence[str] = ()) ->
 
 def aside(group: Group, names: Mapping[Location, str], among: Sequence[Config]) -> str:
     """What a check turns away of frames that are not ordinary, in one short line."""
+    return f"{_who(group, names) or 'no single check'}: {unlike(group, among)}"
+
+
+def unlike(group: Group, among: Sequence[Config]) -> str:
+    """What makes these frames no ordinary ones."""
     said = dict.fromkeys("; ".join(each_words(_telling(one))) for one in group.losses)
     configs = in_order(config for one in group.losses for config in one.configs)
     where = "" if set(configs) >= set(among) else f" ({cpus(configs, among)})"
-    return f"{_who(group, names) or 'no single check'}: {' or '.join(filter(None, said)) or 'some of them'}{where}"
+    return f"{' or '.join(filter(None, said)) or 'some of them'}{where}"
 
 
 def _telling(one: Lost) -> Sequence[Condition]:

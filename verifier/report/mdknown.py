@@ -125,6 +125,10 @@ def change(report: FileReport) -> Iterator[str]:
     yield from (f"- {text(sentence(one))}." for one in found.reasons)
     if found.reasons:
         yield ""
+    for name, who, effect in change_words.failing(found):
+        yield f"- {who} {'violate' if ' ' in who else 'violates'} {code(name)}. {text(sentence(effect))}."
+    if change_words.failing(found):
+        yield ""
     sides = (("BASE", found.base), ("HEAD", found.head))
     rows = (
         (name, f"**{side.verdict}**", codes(side.violated), code(side.path), code(side.entry), code(side.sha256))

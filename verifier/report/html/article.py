@@ -56,7 +56,6 @@ def _parts(whole: Page, run: Sequence[Part]) -> Iterator[Part]:
     failed = report.error is not None and not report.sites
     yield "error", "Error", rest.error(report)
     yield "change", "What this change does to user space", change.shown(whole)
-    yield "scope", "Scope", _scope(report)
     if not failed:
         yield "clauses", "Clauses", clauses.tables(whole)
         yield "checks", "Which check proves what", checks.tables(whole)
@@ -66,6 +65,8 @@ def _parts(whole: Page, run: Sequence[Part]) -> Iterator[Part]:
         yield "slack", left.TITLE, fast.left(whole)
         yield "listing", "Listing", code_sections.listings(whole)
         yield "graph", "Path graph", code_sections.graphs(whole)
+    yield "scope", "Scope", _scope(report)
+    if not failed:
         yield "assumptions", "Assumptions", rest.assumptions(report)
     yield "trusted", "Trusted base", rest.trusted(report)
     yield "theorem", "Theorem", rest.paragraphs(narrative.theorem(report)) or None

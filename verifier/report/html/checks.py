@@ -14,7 +14,7 @@ from verifier.report.hints import closing, lead, place_line, proof
 from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page, examples
-from verifier.report.html.parts import badge, code, heading, hidden, spot, table
+from verifier.report.html.parts import badge, code, heading, hidden, row, said, spot, table
 from verifier.report.words import near
 
 _SIGNS = {mark: (sign, text) for mark, sign, text in checks.LEGEND}
@@ -65,10 +65,30 @@ def _site(page: Page, number: int, site: SiteResult, several: bool) -> Element:
         title,
         el("p", checks.tally(site)),
         [_legend(site), shown] if rows else None,
+        _prevented(page, number, site),
         [el("p", note, class_="note") for note in checks.wording(site).notes],
         [el("p", _head(page, number, one), ": ", _failed(page, number, site, one)) for one in failed],
         [el("p", f"{why}: ", _names(names), ".", class_="note") for why, names in checks.unguarded(site)],
     )
+
+
+def _prevented(page: Page, number: int, site: SiteResult) -> Content:
+    """What would go wrong without the checks."""
+    rows = []
+    for column, guards, effect in checks.prevented(site):
+        places = [[", " if order else None, _link(page, site, guard)] for order, guard in enumerate(guards)]
+        rows.append(row(_head(page, number, column), places, said(effect)))
+    return (
+        table("What these checks keep from happening", ("Clause", "Checks", "If it failed"), rows, "fails")
+        if rows
+        else None
+    )
+
+
+def _link(page: Page, site: SiteResult, guard: GuardUse) -> Content:
+    listed = page.row_of(site, guard.location)
+    name = near(guard.location, site.location)
+    return el("a", name, href=f"#{listed}") if listed else name
 
 
 def _names(names: Sequence[str]) -> Content:
@@ -108,11 +128,8 @@ def _rows(page: Page, number: int, site: SiteResult, columns: Sequence[Column]) 
 def _place(page: Page, site: SiteResult, guard: GuardUse) -> Content:
     """Where the check is; that leads to the listing."""
     where = guard.location
-    listed = page.row_of(site, where)
-    # Next to the file's name there is no room for the table.
-    name = near(where, site.location)
     return [
-        el("a", name, href=f"#{listed}") if listed else name,
+        _link(page, site, guard),
         el("div", code(" ".join(where.text.split())), f" with {guard.variant}" if guard.variant else None),
     ]
 

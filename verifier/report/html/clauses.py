@@ -18,7 +18,6 @@ from verifier.report.supports import branches
 from verifier.report.words import capital, counted, hexa, in_order
 
 _REGISTER = "gpr."
-_FEW = 8
 _NO_BRANCH = "no branch"
 _WITHOUT = "the clause follows from what every path does, and from the assumptions."
 
@@ -28,10 +27,7 @@ def tables(page: Page) -> Content:
     sites = page.report.sites
     if not sites:
         return el("p", "No exit was judged, so there is no clause to show.")
-    found = [_site(page, number, one) for number, one in enumerate(sites)]
-    if any(line.supports for one in page.report.maps for line in one.lines):
-        found.append(el("p", f"{_NO_BRANCH.capitalize()}: {_WITHOUT}", class_="note"))
-    return found
+    return [_site(page, number, one) for number, one in enumerate(sites)]
 
 
 def _site(page: Page, number: int, site: SiteResult) -> Element:
@@ -52,10 +48,18 @@ def _site(page: Page, number: int, site: SiteResult) -> Element:
             _rows(page, number, site),
             "clauses",
         ),
+        _note(page) if number == 0 else None,
         checks.hints(page, number, site),
         _covered(site),
         id=anchor,
     )
+
+
+def _note(page: Page) -> Content:
+    """What it is to rest on no branch."""
+    if not any(line.supports for one in page.report.maps for line in one.lines):
+        return None
+    return el("p", f"{_NO_BRANCH.capitalize()}: {_WITHOUT}", class_="note")
 
 
 def _rows(page: Page, number: int, site: SiteResult) -> Iterator[Element]:
@@ -191,5 +195,5 @@ def _covered(site: SiteResult) -> Content:
     )
     return [
         pairs(facts) if facts else None,
-        fold(f"{counted(len(ranges), 'code range')} with hashes", shown, open_=len(ranges) <= _FEW) if ranges else None,
+        fold(f"{counted(len(ranges), 'code range')} with hashes", shown) if ranges else None,
     ]

@@ -12,7 +12,7 @@ from verifier.report.html import state
 from verifier.report.html.element import Content, Element, el
 from verifier.report.html.page import Page
 from verifier.report.html.parts import fold, heading, items, spot
-from verifier.report.words import capital, near
+from verifier.report.words import capital
 
 
 def taken(page: Page) -> Content:
@@ -59,11 +59,10 @@ def _slack(page: Page, number: int, site: SiteResult, slack: Slack) -> Iterator[
         yield _group(page, site, names, group, f"{page.site(number)}-l{order}")
     if others:
         yield el("p", left_words.OTHERS, ":")
-        asides = (
-            [state.valued(left_words.aside(group, names, page.report.configs)), _links(page, site, group)]
+        yield items(
+            [_who(page, site, names, group), ": ", state.valued(left_words.unlike(group, page.report.configs))]
             for group in others
         )
-        yield items(asides)
         made = [
             _group(page, site, names, group, f"{page.site(number)}-l{order}")
             for order, group in enumerate(others, len(ordinary))
@@ -72,19 +71,19 @@ def _slack(page: Page, number: int, site: SiteResult, slack: Slack) -> Iterator[
 
 
 def _group(page: Page, site: SiteResult, names: Mapping[Location, str], group: left_words.Group, name: str) -> Element:
-    title = heading(page.level + 1 + (len(page.report.sites) > 1), left_words.heading(group, names))
-    losses = [_lost(page, one) for one in group.losses]
-    return el("div", title, _links(page, site, group), losses, id=name, class_="lost-way")
+    level = page.level + 1 + (len(page.report.sites) > 1)
+    who = [_who(page, site, names, group), " ", left_words.turns(group)] if group.guards else left_words.NOBODY
+    return el("div", heading(level, who), [_lost(page, one) for one in group.losses], id=name, class_="lost-way")
 
 
-def _links(page: Page, site: SiteResult, group: left_words.Group) -> Content:
-    """Where the checks are in the listing."""
-    rows = [page.row_of(site, where) for where in group.guards]
-    return [
-        [" ", el("a", f"Show {near(where, site.location)} in the listing", href=f"#{row}", class_="go")]
-        for where, row in zip(group.guards, rows, strict=True)
-        if row is not None
-    ]
+def _who(page: Page, site: SiteResult, names: Mapping[Location, str], group: left_words.Group) -> Content:
+    """The checks, which lead to the listing."""
+    shown: list[Content] = []
+    for where in group.guards:
+        row = page.row_of(site, where)
+        said = names[where] if shown else capital(names[where])
+        shown += [" and " if shown else None, el("a", said, href=f"#{row}") if row else said]
+    return shown or "No single check"
 
 
 def _lost(page: Page, one: Lost) -> Content:

@@ -88,7 +88,8 @@ def valued(text: str) -> Content:
 def _bar(found: Sequence[Interval]) -> Element:
     """Addresses on a bar of the address space."""
     parts = el("ol", [el("li", name) for _, name in spacebar.PARTS], class_="parts", aria_hidden="true")
-    return el("div", Trusted(spacebar.bar(found)), parts, class_="bar")
+    note = el("p", "The saved RIP in the address space, not to scale", class_="note")
+    return el("div", note, Trusted(spacebar.bar(found)), parts, class_="bar")
 
 
 def _spans(found: Sequence[Interval], exact: bool) -> Content:
