@@ -29,7 +29,7 @@ def fast_conditions(survey: Survey, exit_: Exit) -> tuple[FastConditions, ...]:
     said: Conjunction | None = None
     found: list[FastConditions] = []
     for config in survey.task.configs:
-        solver = Solver(entry.constraints, survey.task.budget)
+        solver = Solver(entry.constraints, survey.task.budget, apart=True)
         solver.assume(config_condition(entry, config))
         reached = solver.check(taken)
         if reached == "unsat" and not survey.problems:

@@ -104,7 +104,7 @@ def decisions(
     truths = [truth for one in asked for truth in one.truths]
     leaves = survey.found.leaves
     ends = [leaf for leaf in leaves if leaf.kind == "problem" or (leaf.kind == "exit" and leaf.detail in JUDGED)]
-    solver = Solver(survey.setting.entry.constraints, survey.task.budget)
+    solver = Solver(survey.setting.entry.constraints, survey.task.budget, apart=True)
     solver.assume(config_condition(survey.setting.entry, config))
     fast = lor(*(land(*leaf.state.path) for leaf in ends))
     last = _deciding(solver, fast, truths)
@@ -176,7 +176,7 @@ def _guard(survey: Survey, turn: Turn, demand: Truth, model: Model, known: Known
     symbols = symbols_in(entry, [demand])
     key = 0 if decided(demand) is not None else demand.hash()
     if key not in known:
-        known[key] = conjunction(Solver(entry.constraints, survey.task.budget), demand, entry)
+        known[key] = conjunction(Solver(entry.constraints, survey.task.budget, apart=True), demand, entry)
     said = known[key]
     names = tuple(symbol.name for symbol in symbols)
     demands = said.conditions if said.exact and said.conditions else (Condition("other", names=names),)

@@ -152,7 +152,7 @@ def _demands(
 
 def _of_all(survey: Survey, free: Freed, holds: Sequence[tuple[Truth, Truth]], demand: Truth) -> bool:
     """Whether what is asked each time that a machine meets the guard is asked of every machine that meets it."""
-    solver = Solver(survey.setting.entry.constraints, survey.task.budget)
+    solver = Solver(survey.setting.entry.constraints, survey.task.budget, apart=True)
     solver.assume(*free.switches.uses.values())
     asked = (lor(lnot(path), condition) for path, condition in holds)
     return solver.check(lor(*(path for path, _ in holds)), *asked, lnot(demand)) == "unsat"
@@ -166,7 +166,7 @@ def _said(survey: Survey, free: Freed, demand: Truth) -> tuple[Condition, ...]:
         kinds = [("la48", lnot(entry.la57)), ("la57", entry.la57)]
     found: list[Condition] = []
     for paging, condition in kinds:
-        solver = Solver(entry.constraints, survey.task.budget)
+        solver = Solver(entry.constraints, survey.task.budget, apart=True)
         # What this guard demands of machines that the others have let through as they do.
         solver.assume(condition, *free.switches.uses.values())
         said = conjunction(solver, demand, entry, QUERIES)

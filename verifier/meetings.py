@@ -41,12 +41,12 @@ class Meetings:
         self.givens = Givens(base, head, self.joint)
         self.base_ends = left
         self.head_ends = tuple(self._renamed(end) for end in right)
-        entry = self.joint.entry
-        self.solver = Solver(entry.constraints, base.task.budget)
-        self.configs = {config: config_condition(entry, config) for config in configs}
+        start = self.joint.entry
+        self.solver = Solver(start.constraints, base.task.budget, apart=True)
+        self.configs = {config: config_condition(start, config) for config in configs}
         self.solver.assume(lor(*self.configs.values()))
         self.setting: Setting = replace(
-            base.setting, entry=entry, constraints=entry.constraints, solver=self.solver, known=[]
+            base.setting, entry=start, constraints=start.constraints, solver=self.solver, known=[]
         )
         self.classes: dict[Class, list[Meeting]] = {}
         self.used: set[str] = set()

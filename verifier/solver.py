@@ -8,7 +8,7 @@ each query is the terms themselves, converted and handed to one z3 solver.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -63,22 +63,39 @@ def to_z3(term: Term) -> Any:
 
 
 class Solver:
-    """Queries under fixed assumptions. Not safe to share between threads."""
+    """Queries under fixed assumptions. Not safe to share between threads.
 
-    def __init__(self, assumptions: Iterable[Truth], budget: Budget = UNBOUNDED) -> None:
+    ``apart``: with terms of its own, so that which models are found, and what fits into the bounds, does not depend on
+    what this process has asked before. It costs a copy of each term.
+    """
+
+    def __init__(self, assumptions: Iterable[Truth], budget: Budget = UNBOUNDED, apart: bool = False) -> None:
         self._budget = budget
         self._told = float("inf")
         self._broken = False
-        self._solver = z3.Solver()
+        self._context = z3.Context() if apart else None
+        self._copies: dict[int, Any] = {}
+        self._solver = z3.Solver(ctx=self._context)
         self._solver.set("rlimit", QUICK if not budget.rlimit else min(QUICK, budget.rlimit))
         self.statistics = Statistics()
         self.assume(*assumptions)
+
+    def _own(self, term: Term) -> Any:
+        """The z3 expression of a term, where this solver can use it."""
+        if self._context is None:
+            return to_z3(term)
+        if isinstance(term, bool):
+            return z3.BoolVal(term, self._context)
+        name = term.hash()
+        if name not in self._copies:
+            self._copies[name] = to_z3(term).translate(self._context)
+        return self._copies[name]
 
     def assume(self, *truths: Truth) -> None:
         """Add assumptions for every later query."""
         with self._survived():
             for truth in truths:
-                self._solver.add(to_z3(truth))
+                self._solver.add(self._own(truth))
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -114,11 +131,11 @@ class Solver:
         return tuple(kept)
 
     def _dropping(self, truths: Sequence[Truth], kept: list[int]) -> list[int]:
-        names = [z3.Bool(f"!{index}") for index in range(len(truths))]
+        names = [z3.Bool(f"!{index}", self._context) for index in range(len(truths))]
         with self.scope():
             self._solver.set("rlimit", self._budget.rlimit)
             for name, truth in zip(names, truths, strict=True):
-                self._solver.add(z3.Implies(name, to_z3(truth)))
+                self._solver.add(z3.Implies(name, self._own(truth)))
             core = self._core(names)
             if core is None:
                 self._solver.set("rlimit", QUICK)
@@ -184,10 +201,10 @@ class Solver:
         with self._survived(), self.scope():
             for truth in truths:
                 if decided(truth) is not True:
-                    self._solver.add(to_z3(truth))
+                    self._solver.add(self._own(truth))
             answer = self._solver.check()
             if answer == z3.sat:
-                found = "sat", Model(self._solver.model()) if wanted else None
+                found = "sat", Model(self._solver.model(), self._own) if wanted else None
             elif answer == z3.unsat:
                 found = "unsat", None
             else:
@@ -197,7 +214,7 @@ class Solver:
 
     def _alone(self, wanted: bool) -> tuple[Answer, Model | None]:
         """The query that is now on the stack, in a solver of its own, which may simplify it as a whole."""
-        solver = z3.SolverFor("QF_BV")
+        solver = z3.SolverFor("QF_BV", ctx=self._context)
         bound = min(self._left(), self._budget.milliseconds or float("inf"))
         if bound < float("inf"):
             solver.set("timeout", int(bound))
@@ -206,7 +223,7 @@ class Solver:
         solver.add(*self._solver.assertions())
         answer = solver.check()
         if answer == z3.sat:
-            return "sat", Model(solver.model()) if wanted else None
+            return "sat", Model(solver.model(), self._own) if wanted else None
         if answer == z3.unsat:
             return "unsat", None
         return "unknown", None
@@ -215,8 +232,8 @@ class Solver:
 class Model:
     """A satisfying assignment; symbols that it leaves open are 0."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, own: Callable[[Term], Any] = to_z3) -> None:
+        self._model, self._own = model, own
 
     def value(self, term: Term) -> int:
         """The unsigned value of a bit vector."""
@@ -224,11 +241,11 @@ class Model:
             return term
         if term.op == "BVV":
             return int(term.args[0])
-        return int(self._model.eval(to_z3(term), model_completion=True).as_long())
+        return int(self._model.eval(self._own(term), model_completion=True).as_long())
 
     def holds(self, truth: Truth) -> bool:
         """Whether a Boolean holds."""
         known = decided(truth)
         if known is not None:
             return known
-        return bool(z3.is_true(self._model.eval(to_z3(truth), model_completion=True)))
+        return bool(z3.is_true(self._model.eval(self._own(truth), model_completion=True)))
