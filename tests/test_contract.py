@@ -726,7 +726,8 @@ def test_specs_are_found_in_a_checkout_and_in_a_wheel(tmp_path: Path) -> None:
     assert specs_dir() == ROOT / "specs"
     package = tmp_path / "site" / "verifier"
     package.mkdir(parents=True)
-    for name in ("__init__.py", "model.py", "records.py", "recording.py", "contract.py", "reads.py", "toml_table.py"):
+    names = ("__init__.py", "model.py", "values.py", "insights.py", "records.py", "recording.py", "contract.py")
+    for name in (*names, "reads.py", "toml_table.py"):
         shutil.copy(ROOT / "verifier" / name, package / name)
     program = "from verifier import contract as c; print(c.specs_dir().name, *c.contract_names())"
 
