@@ -35,7 +35,7 @@ ERRORS: tuple[ErrorCode, ...] = (
     ),
     ErrorCode(
         "diff-contracts",
-        "two versions are held to different contracts, or compared with different references",
+        "two versions are held to different contracts or references",
         "Give --contract, and --frame if one of them has it: what they say of themselves then does not count.",
     ),
     ErrorCode("emit-smt2", "--emit-smt2 cannot write there", "Name a directory of its own that can be written."),
