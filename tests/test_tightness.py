@@ -197,6 +197,13 @@ def test_what_the_iret_gives_is_what_counts(tmp_path: Path) -> None:
     }
 
 
+def test_an_iret_with_the_kernels_gs_base_is_not_what_sysret_does(tmp_path: Path) -> None:
+    """An arm that forgets SWAPGS gives user space another GS base: nothing is lost to it."""
+    arm = "work:\n\tfill_all_but\n\taddq $at_rip, %rsp\n\tiretq"
+    body = f"\ttestl $1, %gs:0x10\n\tjnz work\n\tleave_by_sysret\n{arm}\nslow:\tleave_by_iret"
+    assert answer(source(tmp_path, EXACT + body), WIDE).status == "exact"
+
+
 def test_who_goes_elsewhere_is_not_lost(tmp_path: Path) -> None:
     """A trap is no IRET: what it turns away is not told."""
     body = "\ttestl $1, %gs:0x10\n\tjnz 1f\n\tleave_by_sysret\n1:\tud2\nslow:\tleave_by_iret"

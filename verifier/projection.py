@@ -7,7 +7,7 @@ it finds. Only for what to try as a negation the parts of a conjunction are take
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -27,6 +27,8 @@ RANGES = 3
 """So many intervals are a readable condition."""
 SYMBOLS, QUERIES = 40, 400
 """What depends on more inputs, or takes more queries, is not put into conditions."""
+EACH = 60
+"""So many queries go into one input where each is looked at alone."""
 
 
 @record
@@ -56,6 +58,32 @@ def _after_calls(symbol: Symbol) -> tuple[bool, str, int]:
         return symbol.kind == "havoc", "", 0
     order = (*FRAME_WORDS, *GPRS)
     return True, call, order.index(word) if word in order else len(order)
+
+
+def said_of(
+    solver: Solver, holds: Truth, entry: Entry, symbols: Sequence[Symbol], ranged: Collection[Symbol]
+) -> tuple[Condition, ...]:
+    """Conditions on these inputs alone that follow, one by one: forced bits, and for those of ``ranged`` intervals.
+
+    What takes more than EACH queries for an input is left out.
+    """
+    found: list[Condition] = []
+    try:
+        known = Agreement(Asked(solver), holds)
+    except Open:
+        return ()
+    for symbol in symbols if known.models else ():
+        one: Condition | None = None
+        known.asked = Asked(solver, EACH)
+        try:
+            bits, value = known.forced(symbol.term)
+            one = Condition("bits", symbol.name, mask=bits, value=value) if bits else None
+            if bits != mask(symbol.width) and symbol.width > 1 and symbol in ranged:
+                one = _ranged(known, symbol, one, entry)
+        except Open:
+            pass
+        found += [] if one is None else [one]
+    return tuple(found)
 
 
 def conjunction(solver: Solver, holds: Truth, entry: Entry, queries: int = QUERIES) -> Conjunction:

@@ -12,22 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from verifier.counterexample import concrete_machine
 from verifier.exploring import Exit, Survey
 from verifier.freed import Freed
-from verifier.insights import Condition, Interval, Lost, Slack
+from verifier.insights import Lost, Slack
 from verifier.lift.entry import Entry
 from verifier.lift.explore import Leaf
+from verifier.lostwords import Words
 from verifier.model import Config, Location
 from verifier.obligations import JUDGED
-from verifier.outcomes import SYSRET_RFLAGS
-from verifier.projection import conjunction, truth_of, values
 from verifier.prove import config_condition, exactness
 from verifier.settling import settled
-from verifier.solver import Model, Solver
-from verifier.terms import Term, Truth, as_term, decided, eq, land, lnot, lor, mask
+from verifier.solver import Solver
+from verifier.terms import Truth, as_term, decided, eq, land, lnot, lor
 from verifier.turnedaway import (
-    WRITTEN_RFLAGS,
     TurnedAway,
     Way,
     any_lost,
@@ -66,16 +63,18 @@ class _Search:
     entry: Entry = field(init=False)
     ways: list[Way] = field(init=False)
     places: list[int] = field(init=False)
+    words: Words = field(init=False)
     doubts: list[str] = field(default_factory=list)
     more: bool = False
 
     def __post_init__(self) -> None:
         task = self.survey.task
         self.entry = self.exit_.setting.entry
-        self.solver = Solver(self.entry.constraints, task.budget)
+        self.solver = Solver(self.entry.constraints, task.budget, apart=True)
         self.solver.assume(self._under(task.configs))
         self.ways = ways_of(self.survey, self.free, self.exit_)
         self.places = guards_met(self.free, self.ways)
+        self.words = Words(self.survey, self.free, self.exit_, self.solver)
 
     def _under(self, configs: Sequence[Config]) -> Truth:
         return lor(*(config_condition(self.entry, config) for config in configs))
@@ -138,7 +137,7 @@ class _Search:
         for configs in self._alike(one):
             with self.solver.scope():
                 self.solver.assume(self._under(configs))
-                lost = self._lost(one, configs, ordinary)
+                lost = self.words.lost(one, configs, ordinary)
             if lost is None:
                 self._doubt("unknown")
                 continue
@@ -171,104 +170,6 @@ class _Search:
             else:
                 groups.append((here, [config]))
         return [configs for _, configs in groups]
-
-    def _lost(self, one: TurnedAway, configs: Sequence[Config], ordinary: bool) -> Lost | None:
-        """What is lost under these configurations, which are alike; None if no example can be made."""
-        machine = concrete_machine(self.exit_.setting, configs[0], (one.lost,))
-        if machine is None:
-            return None
-        symbols = self.entry.state.shared.layout.symbols
-        sure = one.plain and not exactness(symbols, (one.lost, one.through))
-        said = () if ordinary else self._junk(machine[0])
-        conditions, exact = self._kept(one, said, sure)
-        if not exact:
-            conditions, exact = self._kept(
-                one, (*conjunction(self.solver, one.lost, self.entry).conditions, *said), sure
-            )
-        ranges, ranges_exact = self._ranges(one, sure) if ordinary else ((), False)
-        return Lost(
-            guards=tuple(self.survey.task.locate(self.free.explorer.executed[place]) for place in one.places),
-            configs=tuple(configs),
-            ordinary=ordinary,
-            conditions=conditions,
-            exact=exact,
-            ranges=ranges,
-            ranges_exact=ranges_exact,
-            example=machine[1],
-        )
-
-    def _kept(self, one: TurnedAway, said: Sequence[Condition], sure: bool) -> tuple[tuple[Condition, ...], bool]:
-        """Of conditions, those that tell what is lost from what else the remaining guards let through.
-
-        And whether they tell all of it.
-        """
-        kept = [each for each in dict.fromkeys(said) if each.kind != "other"]
-        kept = [each for each in kept if self._follows(one.lost, [], each)]
-        for index in reversed(range(len(kept))):
-            rest = [*kept[:index], *kept[index + 1 :]]
-            shorter = self._shorter(one.through, rest, kept[index])
-            kept = [*kept[:index], *([] if shorter is None else [shorter]), *kept[index + 1 :]]
-        exact = sure and self.solver.check(one.through, *self._truths(kept), lnot(one.lost)) == "unsat"
-        vague = [] if exact else [each for each in said if each.kind == "other"]
-        return (*kept, *vague), exact
-
-    def _truths(self, conditions: Sequence[Condition]) -> list[Truth]:
-        return [truth_of(each, self.entry) for each in conditions]
-
-    def _follows(self, premise: Truth, conditions: Sequence[Condition], conclusion: Condition) -> bool:
-        said = self._truths([conclusion])[0]
-        return self.solver.check(premise, *self._truths(conditions), lnot(said)) == "unsat"
-
-    def _shorter(self, premise: Truth, rest: Sequence[Condition], condition: Condition) -> Condition | None:
-        """A condition without the bits that follow from the premise and the rest; None if all of it follows."""
-        if self._follows(premise, rest, condition):
-            return None
-        if condition.kind != "bits" or condition.negated:
-            return condition
-        needed, parts = condition.mask, [condition.mask]
-        while parts:
-            part = parts.pop()
-            others = replace(condition, mask=needed & ~part, value=condition.value & needed & ~part)
-            asked = replace(condition, mask=part, value=condition.value & part)
-            if self._follows(premise, [*rest, others], asked):
-                needed &= ~part
-            elif part & (part - 1):
-                half = part.bit_length() + (part & -part).bit_length() - 1 >> 1
-                parts += [part & mask(half), part >> half << half]
-        return replace(condition, mask=needed, value=condition.value & needed)
-
-    def _junk(self, model: Model) -> tuple[Condition, ...]:
-        """What may be said of frames that no CPU writes: which words have bits that neither instruction loads."""
-        path = self.free.paths[self.exit_.site.location.address, self.exit_.site.kind][0]
-        found: list[Condition] = []
-        for name, loaded in (("cs", 0xFFFF), ("ss", 0xFFFF), ("rflags", WRITTEN_RFLAGS & ~2)):
-            symbol = self.entry.state.shared.layout.symbols.of(path.reference.frame[name])
-            if symbol is None:
-                continue
-            beside, value = mask(64) & ~loaded, model.value(symbol.term) & loaded
-            if name != "rflags":
-                found.append(Condition("bits", symbol.name, mask=loaded, value=value))
-            written = 0 if name != "rflags" else 2
-            found.append(Condition("bits", symbol.name, mask=beside, value=written, negated=True))
-            r11 = path.reference.gprs.get("r11")
-            other = None if name != "rflags" or r11 is None else self.entry.state.shared.layout.symbols.of(r11)
-            if other is not None:
-                beside = mask(64) & ~SYSRET_RFLAGS | 2
-                found.append(Condition("same", symbol.name, other.name, mask=mask(64) & ~beside))
-                found.append(Condition("same", symbol.name, other.name, mask=beside, negated=True))
-        return tuple(found)
-
-    def _ranges(self, one: TurnedAway, sure: bool) -> tuple[tuple[Interval, ...], bool]:
-        """The values of the saved RIP among what is lost; none if these guards are not what restricts it."""
-        if not one.plain or one.beside:
-            return (), False
-        found = values(self.solver, one.lost, one.rip, self.entry)
-        if found is None:
-            return (), False
-        # With these guards off SYSRET would be right for other values as well: those that it is taken for now.
-        if self.solver.check(one.right, lnot(_within(one.rip, found.intervals))) == "unsat":
-            return (), False
-        return found.intervals, found.exact and sure
 
     # Several guards, and what is not known.
 
@@ -326,8 +227,3 @@ class _Search:
 
 def _at(location: Location) -> str:
     return f"{location.file}:{location.line}" if location.line else f"{location.symbol}+{location.offset:#x}"
-
-
-def _within(term: Term, intervals: Sequence[Interval]) -> Truth:
-    """That a 64-bit term lies in one of the intervals."""
-    return lor(*(land(term.UGE(as_term(low, 64)), term.ULE(as_term(high, 64))) for low, high in intervals))

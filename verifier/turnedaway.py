@@ -14,13 +14,14 @@ from verifier.exploring import Exit, Survey
 from verifier.freed import Freed
 from verifier.isa.iret import iretq
 from verifier.lift.explore import Leaf
+from verifier.lift.state import State
 from verifier.model import RFLAGS_BITS
 from verifier.outcomes import SYSRET_RFLAGS, ExitView
 from verifier.prove import Path
 from verifier.records import record
 from verifier.references import Arm, of_arm
 from verifier.settling import settled, without
-from verifier.terms import Term, Truth, as_term, bits, decided, eq, ite, land, lor, mask
+from verifier.terms import Term, Truth, as_term, bits, decided, eq, ite, land, lnot, lor, mask
 
 _FREE = "free."
 
@@ -50,7 +51,7 @@ class TurnedAway:
     ``through``: the remaining guards let it through to the exit; ``right``: what SYSRET would do there is right;
     ``lost``: and the machine takes IRET. ``rip`` is the saved RIP. ``plain``: the first and the last are about the
     inputs alone; otherwise they have further symbols, as ``right`` may have, and hold for the machines for which they
-    can be made true.
+    can be made true. ``parts`` are what has to hold for ``lost``, way by way.
     """
 
     places: tuple[int, ...]
@@ -59,6 +60,7 @@ class TurnedAway:
     right: Truth
     rip: Term
     plain: bool
+    parts: tuple[Truth, ...]
 
     @property
     def beside(self) -> bool:
@@ -73,19 +75,31 @@ def ways_of(survey: Survey, free: Freed, exit_: Exit) -> list[Way]:
     the contract's frame, and against what the IRET that the machine takes gives: work on the way there may change it.
     """
     entry, found = exit_.setting.entry, list[Way]()
-    owns = [of_arm(Arm(land(*leaf.state.path), leaf)) for leaf in slow_leaves(survey)]
+    owns = [(of_arm(Arm(land(*leaf.state.path), leaf)), leaf.state) for leaf in slow_leaves(survey)]
     for path in free.paths[exit_.site.location.address, exit_.site.kind]:
         ordinary, rip = _ordinary(path), as_term(path.reference.frame["rip"], 64)
         asked = {name for name, _, reference in path.view.gprs if reference is not None}
         slow: dict[tuple[int, ...], tuple[tuple[Truth, ...], Truth]] = {}
-        for own in owns:
+        for own, state in owns:
             gprs = tuple((name, now, own.gprs[name] if name in asked else None) for name, now, _ in path.view.gprs)
             view = replace(path.view, iret=iretq(own.frame, entry.la57), gprs=gprs, cr3_reference=own.cr3)
-            same = (*_same(path.view), *_same(view))
+            same = (*_same(path.view), *_same(view), _as_well(path.view, state))
             key = tuple(hash(one) if isinstance(one, bool) else one.hash() for one in same)
             slow[key] = same, lor(own.condition, slow[key][1] if key in slow else False)
         found += [Way(path.conditions, same, when, ordinary, rip) for same, when in slow.values()]
     return found
+
+
+def _as_well(view: ExitView, state: State) -> Truth:
+    """What no clause says of an IRETQ: that it leaves with the bases of GS of the other exit, and does not fault.
+
+    With NT set it raises #GP(0) (SDM vol. 2A, IRET, IA-32e-MODE-RETURN).
+    """
+    bases = [(state.system["gs_base"], view.gs_base), (state.system["kernel_gs_base"], view.kernel_gs_base)]
+    alike = all(as_term(left, 64).hash() == as_term(right, 64).hash() for left, right in bases)
+    # A machine for which both bases happen to be one value is nobody's.
+    apart = True if alike else lnot(eq(view.user_gs, view.kernel_gs))
+    return land(*(eq(left, right) for left, right in bases), apart, eq(state.system["nt"], 0))
 
 
 def slow_leaves(survey: Survey) -> list[Leaf]:
@@ -129,7 +143,7 @@ def turned_away(free: Freed, ways: Sequence[Way], places: Sequence[int], ordinar
     """What these guards turn away; ``ordinary``: of ordinary frames only."""
     off = frozenset(places)
     names = {use.args[0]: place not in off for place, use in free.switches.uses.items()}
-    plain, through, lost, right = True, [], [], []
+    plain, through, lost, right, parts = True, [], [], [], list[Truth]()
     rip: Term | None = None
     for way in ways:
         frame = settled(way.ordinary, names) if ordinary else True
@@ -140,10 +154,11 @@ def turned_away(free: Freed, ways: Sequence[Way], places: Sequence[int], ordinar
         through.append(land(*taken) if inside is None else inside)
         lost.append(land(*same, way.slow) if outcome is None else outcome)
         right.append(land(*same))
+        parts += [*same, way.slow]
         here = settled(way.rip, names)
         rip = here if rip is None or rip.hash() == here.hash() else ite(land(*taken), here, rip, 64)
     known = as_term(0, 64) if rip is None else rip
-    return TurnedAway(tuple(places), lor(*through), lor(*lost), lor(*right), known, plain)
+    return TurnedAway(tuple(places), lor(*through), lor(*lost), lor(*right), known, plain, tuple(parts))
 
 
 def guards_met(free: Freed, ways: Sequence[Way]) -> list[int]:

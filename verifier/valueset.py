@@ -127,23 +127,25 @@ class Agreement:
         return clear
 
 
-def values(solver: Solver, holds: Truth, term: Term, entry: Entry) -> Values | None:
+def values(solver: Solver, holds: Truth, term: Term, entry: Entry, queries: int | None = None) -> Values | None:
     """The values that ``term`` (64 bits at most; best an input itself) has on machines for which ``holds``.
 
     What ``solver`` assumes beyond ``entry.constraints`` must not be about the term or what equals it: that
     belongs in ``holds``. Without ``exact`` each of the values told is taken, and others may be as well.
-    None if there is no such machine, or if the solver could not tell of a single value.
+    None if there is no such machine, or if the solver could not tell of a single value. ``queries`` is about how many
+    are asked at most; the search for least values has its own.
     """
     known = concrete(term)
     if known is not None:
         return Values(((known, known),), True) if solver.check(holds) == "sat" else None
     try:
-        machines = Agreement(Asked(solver), holds)
+        machines = Agreement(Asked(solver, queries), holds)
     except Open:
         return None
     found = intervals(machines, term, entry, INTERVALS)
     if found is not None and not found.exact:
         # Where something is left out, what it is must not depend on the models that the solver finds.
+        machines.asked = Asked(solver, queries)
         found = intervals(machines, term, entry, INTERVALS, canonical=True)
     return found
 

@@ -73,9 +73,9 @@ def failing(answers: SiteAnswers) -> Pairs:
     )
 
 
-def proved(answers: SiteAnswers) -> Pairs:
+def proved(exit_: Exit) -> Pairs:
     """What is proved."""
-    return frozenset((one.clause.id, one.config) for one in answers.answers if one.status == "proved")
+    return frozenset((one.id, config) for one in exit_.site.clauses if one.status == "proved" for config in one.configs)
 
 
 def judged(survey: Survey, image: Image) -> dict[tuple[int, str], Pairs] | None:
@@ -111,7 +111,7 @@ def judged(survey: Survey, image: Image) -> dict[tuple[int, str], Pairs] | None:
 def taken_out(survey: Survey, free: Freed, exit_: Exit, guard: Guarded) -> tuple[str, set[str]]:
     """How it went, and the clauses that are proved, and are no longer with the branch written over."""
     site = exit_.site
-    key, before = (site.location.address, site.kind), proved(exit_.answers)
+    key, before = (site.location.address, site.kind), proved(exit_)
     lost: set[str] = set()
     for always in (False, True):
         image = branch_replaced(survey.task.image, guard.place, always)
@@ -171,7 +171,7 @@ def examine(name: str) -> Outcome:
 
 def before_any(exit_: Exit) -> bool:
     """Whether anything is proved at an exit."""
-    return bool(proved(exit_.answers))
+    return bool(proved(exit_))
 
 
 def names_of() -> tuple[str, ...]:
