@@ -53,6 +53,13 @@ def surveyed(found: Opened, progress: Progress = SILENT) -> tuple[FileReport, tu
     return _examined(found.given, ready, found.options, found.chosen, found.contract, progress, Clock(), True)
 
 
+def surveyed_image(
+    given: Input, ready: Loaded, options: Options, chosen: Options, contract: Contract
+) -> tuple[FileReport, tuple[Survey, ...]]:
+    """The same for an image that is ready; as ``examine``."""
+    return _examined(given, ready, options, chosen, contract, SILENT, Clock(), True)
+
+
 def examine(
     given: Input,
     ready: Loaded,
