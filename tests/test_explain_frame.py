@@ -6,21 +6,26 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
+from hostile_names import NAMES
 from hypothesis import given, settings, strategies as st
 from test_framedump import GDB_INFO, GDB_PRINT, KERNEL, OLD, QEMU, USER
 
 from verifier.cli import main
 from verifier.exploring import Survey
 from verifier.fastpath import fast_conditions
-from verifier.frameanswer import Answer, Given, Passed, Way
+from verifier.frameanswer import Answer, FrameReport, Given, Passed, Way
+from verifier.frameask import ask as ask_frame
 from verifier.framedump import user_registers
 from verifier.framequestion import answers
 from verifier.frameturns import Known
-from verifier.framewords import Told, by_name, merged, resolved, told
+from verifier.framewords import Told, at_exit, by_name, merged, resolved, told
 from verifier.insights import Condition
 from verifier.model import ALL_CONFIGS, GPRS, Config, UserError
 from verifier.opening import opened
@@ -28,11 +33,14 @@ from verifier.options import Options
 from verifier.pipeline import surveyed
 from verifier.recording import MemoryWord, ReplayRequest
 from verifier.replay import replay
+from verifier.report import frame_json, frame_text
+from verifier.report.words import clean
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SAMPLE = SAMPLES / "linux-2015-opportunistic.S"
 INTEL: tuple[Config, ...] = (("intel", "la48"),)
 GOOD = {"rip": 0x401000, "rcx": 0x401000, "cs": 0x33, "ss": 0x2B, "rflags": 0x246, "r11": 0x246}
+SCHEMA = json.loads((SAMPLES.parent / "specs/schema/verify-exit-frame-1.schema.json").read_text(encoding="utf-8"))
 LOWER = ((0, (1 << 47) - 1),)
 
 
@@ -226,6 +234,40 @@ def test_when_the_fast_exit_is_taken() -> None:
     }
 
 
+def late(values: dict[str, int], name: str) -> Answer:
+    """The one answer where a call may change the frame."""
+    about, known = survey(name)
+    meant = resolved([Told(word, value) for word, value in values.items()], about).given
+    (answer,) = answers(about, by_name(meant), known, at_exit(meant))
+    return answer
+
+
+def test_a_frame_is_what_the_last_call_leaves() -> None:
+    """The tests are in front of the call: a frame that gets a wrong CS there leaves by SYSRET all the same."""
+    wrong = {**GOOD, "cs": 0x23}
+    answer = late(wrong, "call-after-checks.S")
+    # By IRET the same frame leaves without a call, if it was like that at the entry.
+    assert (answer.status, [way.kind for way in answer.ways]) == ("depends", ["sysret", "iret"])
+    assert state(answer.ways[0])["rip"] == 0x401000 and state(answer.ways[0])["cs"] == 0x33
+    assert state(answer.ways[1])["cs"] == 0x23
+    # No call is on the way to IRET, so the frame there is the one at the entry: it cannot be both.
+    assert late({**wrong, "rip@entry": 1, "frame.rcx": 2}, "call-after-checks.S").status == "impossible"
+    # At the entry it is the tests' business, and what the call leaves is open.
+    entry = {f"frame.{name}": value for name, value in GOOD.items()}
+    answer = late(entry, "call-after-checks.S")
+    assert answer.status == "sysret" and state(answer.ways[0])["rip"] is None
+
+
+def test_tests_behind_a_call_see_what_was_given() -> None:
+    """Where the tests come behind the call the frame that was given decides, whatever it was before."""
+    assert late(GOOD, "call-before-checks.S").status == "sysret"
+    answer = late({**GOOD, "cs": 0x23}, "call-before-checks.S")
+    assert answer.status == "iret"
+    (failed,) = decided(answer.ways[0]).failed
+    assert (failed.left.rpartition(":")[2], failed.value) == ("frame.cs", 0x33)
+    assert decided(answer.ways[0]).values == ((failed.left, 0x23),) and failed.left in answer.ways[0].fixed
+
+
 def test_no_condition_is_claimed_where_something_is_open() -> None:
     """What could not be followed may lead to the exit as well: then nothing is said of when it is taken."""
     about, _ = survey("inconclusive-unsupported.S")
@@ -349,6 +391,13 @@ def test_what_names_mean() -> None:
     assert found.notes == ("orig_rax is ignored: no exit gives it back",)
 
 
+def test_words_that_only_one_kernel_has() -> None:
+    """A slot of the contract goes by its own name; "flags" is RFLAGS only where no slot is called so."""
+    about, _ = survey("freebsd-syscall-exit.S")
+    found = resolved(told(["trapno=1", "flags=2", "rflags=3"]), about)
+    assert found.given == (Given("frame.trapno", 1), Given("frame.flags", 2), Given("frame.rflags", 3))
+
+
 def test_two_values_for_one_name() -> None:
     """The same value twice is fine; two are an error, also under two names; --set wins over a dump."""
     about, _ = survey(SAMPLE.name)
@@ -416,6 +465,75 @@ def test_the_text_says_what_decided(capsys: pytest.CaptureFixture[str]) -> None:
     assert "linux-2015-opportunistic.S:58 `jne by_iret`" in flat
     assert "frame.rcx not in 0x0–0x7fffffffffff (the lower half, LA48); frame.rcx is 0xffffffffff600000" in flat
     assert "is taken exactly when all of this holds: frame.rip in 0x0–0x7fffffffffff" in flat
+
+
+@pytest.mark.parametrize("width", [40, 72, 200])
+def test_the_text_fits(width: int) -> None:
+    """No line is wider than the terminal, but for what has no space in it; what is said is the same."""
+    told_ = ask_frame(opened(SAMPLES / "call-before-checks.S", Options(configs=INTEL)), {**GOOD, "cs": 0x23})
+    told_ = replace(told_, path="call-before-checks.S")
+    text = frame_text.render(told_, width)
+    assert all(len(line) <= width or len(line.split()) < 3 for line in text.splitlines())
+    assert text.split() == frame_text.render(told_, 100).split()
+
+
+def test_hostile_names_stay_harmless() -> None:
+    """What a path or a dump calls itself reaches a terminal only in its printable form."""
+    found = ask_frame(opened(SAMPLE, Options(configs=INTEL)), GOOD)
+    for name in NAMES:
+        hostile = replace(found, path=name, given=(Given("frame.rip", 1, name),), notes=(f"{name}: no such input",))
+        text = frame_text.render(hostile, 80)
+        assert text.splitlines() == text.split("\n")[:-1] and clean(text.replace("\n", "")) == text.replace("\n", "")
+        document(hostile)
+
+
+def document(found: FrameReport) -> dict[str, Any]:
+    """The answer in JSON, which meets its schema."""
+    made: dict[str, Any] = json.loads(frame_json.render(found))
+    jsonschema.Draft202012Validator(SCHEMA).validate(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        (SAMPLE.name, {"rip": 1 << 47, "rcx": 1 << 47}),
+        ("memory-per-cpu-load.S", {**GOOD, "rip": 1 << 63, "rcx": 1 << 63}),
+        ("call-before-checks.S", {"rip": 5}),
+        ("form-slow-elsewhere.S", {**GOOD, "cs": 0x23}),
+        ("inconclusive-unsupported.S", GOOD),
+        ("inconclusive-no-sysret.S", {}),
+        ("linux-2015-opportunistic.S", {"kernel_gs_base": 1 << 63}),
+    ],
+)
+def test_json_meets_its_schema(name: str, values: dict[str, int]) -> None:
+    """Every kind of answer, and none."""
+    made = document(ask_frame(opened(SAMPLES / name, Options(configs=INTEL)), values))
+    assert bool(made["answers"]) == bool(values)
+    assert {one["at"] for one in made["given"]} == (
+        {"exit"} if name.startswith("call") else {"entry"} if values else set()
+    )
+
+
+def test_the_schema_can_fail() -> None:
+    """It is a schema, and refuses an answer with a part missing or a number for a text."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    made = document(ask_frame(opened(SAMPLE, Options(configs=INTEL)), {"rip": 5}))
+    way = made["answers"][0]["ways"][0]
+    for key, value in (("kind", "sysenter"), ("instructions", "5"), ("location", None), ("given", [5])):
+        before, way[key] = way[key], value
+        assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(made), key
+        way[key] = before
+    for key in list(way):
+        before = way.pop(key)
+        assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(made), key
+        way[key] = before
+
+
+def test_without_a_fast_exit_there_is_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """When is the fast exit taken, if there is none: status 3, with the reason."""
+    code, out, _ = run(capsys, str(SAMPLES / "inconclusive-no-sysret.S"))
+    assert code == 3 and "inconclusive: " in out and "[no-sysret]" in out
 
 
 def test_without_a_frame_the_conditions_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

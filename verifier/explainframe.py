@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verifier.console import Parser, write_out
+from verifier.console import Parser, width, write_out
 from verifier.model import UserError
 from verifier.options import add_arguments, from_namespace
 from verifier.report.verdict import INCONCLUSIVE, PROVED, worst_code
@@ -67,7 +67,7 @@ def explain_frame(parsed: argparse.Namespace) -> int:
 
     values = merged(_dump(parsed.dump), told(parsed.values))
     found = frame_report(opened(Path(parsed.path), from_namespace(parsed)), values)
-    text = as_json(found) if parsed.format == "json" else as_text(found)
+    text = as_json(found) if parsed.format == "json" else as_text(found, width(sys.stdout))
     return worst_code((write_out(text), status(found)))
 
 

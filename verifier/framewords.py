@@ -111,10 +111,14 @@ def resolved(values: Iterable[Told], survey: Survey) -> Resolved:
         # A slot that nothing has read yet gets its symbol here.
         memory.load(address, 8)
     late = calls_intervene(survey)
+    slots = {slot for slot, _, _ in entry.state.shared.frame_slots}
     found: dict[tuple[str, str], Given] = {}
     notes: list[str] = []
     for one in values:
         plain = _plain(one.name)
+        if one.name in slots and (one.name in _ALIASES or symbols.find(one.name) is None):
+            # A word of this kernel's frame that no other has.
+            plain = f"exit.{one.name}"
         name, note = _input(plain, survey)
         at: Literal["entry", "exit"] = (
             "exit" if late and plain.startswith("exit.") and name is not None and name.startswith("frame.") else "entry"

@@ -304,7 +304,10 @@ def examine(name: str, frames: int, seed: int) -> Tally:
         for _ in range(frames):
             config = source.choice(survey.task.configs)
             values = frame(survey, source)
-            wrong = ask(subject, config, values, source, tally)
+            try:
+                wrong = ask(subject, config, values, source, tally)
+            except UserError as error:
+                wrong = f"{error.code}: {error.message}"
             if wrong:
                 shown = " ".join(f"{one}={value:#x}" for one, value in values.items())
                 tally.wrong.append(f"{name}, {' '.join(config)}, {shown}: {wrong}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What becomes of a frame, as JSON: schema ``verify-exit-frame/1`` (docs/explain-frame.md).
+"""What becomes of a frame, as JSON: ``verify-exit-frame/1`` (specs/schema/verify-exit-frame-1.schema.json).
 
 Keys are sorted, addresses and values are strings such as "0x1f", and nothing depends on the clock or on the machine.
 """

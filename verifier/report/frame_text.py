@@ -10,6 +10,7 @@ from dataclasses import replace
 from verifier.frameanswer import Answer, Delivered, FastExit, FrameReport, Given, Passed, Way
 from verifier.insights import FastConditions
 from verifier.model import Config
+from verifier.records import record
 from verifier.report.conditions import (
     Wording,
     all_words,
@@ -23,13 +24,12 @@ from verifier.report.meaning import address, rflags, selector
 from verifier.report.phrases import on_cpus
 from verifier.report.words import capital, clean, hexa, sentence, source
 
-_WIDTH = 100
 _MEANINGS = {"rip": address, "cs": selector, "rflags": rflags, "ss": selector}
 
 
-def render(report: FrameReport) -> str:
-    """The whole answer, ending in a newline."""
-    lines = [f"{report.path} (contract {report.contract})"]
+def render(report: FrameReport, width: int = 100) -> str:
+    """The whole answer within ``width`` columns, ending in a newline."""
+    lines = _folded(f"{report.path} (contract {report.contract})", "", "  ")
     late = [one for one in report.given if one.at == "exit"]
     early = [one for one in report.given if one.at == "entry"]
     if late:
@@ -42,12 +42,12 @@ def render(report: FrameReport) -> str:
         lines += _folded(f"inconclusive: {sentence(text)} [{code}]", "", "  ")
     several = len({one.entry for one in report.exits} | {one.entry for one in report.answers}) > 1
     for answer in report.answers:
-        lines.append("")
+        lines.append(_BLANK)
         lines += _answer(answer, several)
     for exit_ in report.exits:
-        lines.append("")
+        lines.append(_BLANK)
         lines += _exit(exit_, report.configs, several)
-    return "\n".join(clean(line) for line in lines) + "\n"
+    return "\n".join(part for line in lines for part in line.folded(width) or [""]) + "\n"
 
 
 def _told(given: Sequence[Given]) -> str:
@@ -56,15 +56,29 @@ def _told(given: Sequence[Given]) -> str:
     return " ".join(f"{one.name.removeprefix('frame.') if bare else one.name}={hexa(one.value)}" for one in given)
 
 
-def _folded(text: str, first: str, rest: str) -> list[str]:
-    """A paragraph; what has no space in it is not broken."""
-    flat = " ".join(text.split())
-    return textwrap.wrap(
-        flat, _WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+@record
+class _Line:
+    """One line; what of it does not fit goes on behind ``rest``."""
+
+    text: str
+    rest: str
+
+    def folded(self, width: int) -> list[str]:
+        """The line within so many columns; what has no space in it is not broken. Strings of a file are made harmless."""
+        return textwrap.wrap(
+            clean(self.text), width, subsequent_indent=self.rest, break_long_words=False, break_on_hyphens=False
+        )
 
 
-def _answer(answer: Answer, several: bool) -> Iterator[str]:
+_BLANK = _Line("", "")
+
+
+def _folded(text: str, first: str, rest: str) -> list[_Line]:
+    """A paragraph behind ``first``."""
+    return [_Line(first + " ".join(text.split()), rest)]
+
+
+def _answer(answer: Answer, several: bool) -> Iterator[_Line]:
     cpus = on_cpus(answer.configs)
     start = f"From {answer.entry}, {cpus}" if several else capital(cpus)
     match answer.status:
@@ -92,7 +106,7 @@ def _name(way: Way) -> str:
     return "SYSRET" if way.kind == "sysret" and way.name.startswith("sysret") else way.name.upper().removesuffix("Q")
 
 
-def _way(way: Way) -> Iterator[str]:
+def _way(way: Way) -> Iterator[_Line]:
     what = way.name if way.kind == "elsewhere" else way.name.upper()
     head = f"{what} at {source(way.location)}"
     if way.inputs:
@@ -104,15 +118,16 @@ def _way(way: Way) -> Iterator[str]:
     if way.decided is not None:
         yield from _decided(way.decided, way.always, frozenset(way.fixed))
     elif way.kind == "sysret" and way.passed:
-        yield "    it passes"
+        yield _Line("    it passes", "")
         for guard in way.passed:
             yield from _folded(f"{_where(guard)}: {all_words(guard.demands)}", "      ", "        ")
     elif way.kind != "sysret":
-        yield "    no branch on the way decides that"
+        yield _Line("    no branch on the way decides that", "      ")
     for event in way.events:
-        yield f"    {event.text}" if event.certain else f"    perhaps {event.text}: that rests on what was not given"
+        unsure = f"perhaps {event.text}: that rests on what was not given"
+        yield from _folded(event.text if event.certain else unsure, "    ", "      ")
     if way.fields is not None:
-        yield "    user space gets"
+        yield _Line("    user space gets", "")
         yield from _fields(way.fields)
 
 
@@ -121,7 +136,7 @@ def _where(guard: Passed) -> str:
     return f"{where} ({guard.variant})" if guard.variant else where
 
 
-def _decided(guard: Passed, always: bool, given: frozenset[str]) -> Iterator[str]:
+def _decided(guard: Passed, always: bool, given: frozenset[str]) -> Iterator[_Line]:
     alone = "" if always else ", in this machine; others with these values may be turned away elsewhere"
     yield from _folded(f"decided at {_where(guard)}{alone}", "    ", "      ")
     wrong = [words(replace(one, negated=not one.negated)) for one in guard.failed]
@@ -132,7 +147,7 @@ def _decided(guard: Passed, always: bool, given: frozenset[str]) -> Iterator[str
     yield from _folded("; ".join([*wrong, *dict.fromkeys(values)]), "      ", "        ")
 
 
-def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
+def _fields(fields: Sequence[Delivered]) -> Iterator[_Line]:
     """One line for each field; those that are copies of what was not given share the last ones."""
     copies = [one for one in fields if one.value is None and one.copy and one.inputs]
     for one in fields:
@@ -140,7 +155,7 @@ def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
             continue
         if one.value is not None:
             meaning = _MEANINGS[one.name](one.value) if one.name in _MEANINGS else ""
-            yield f"      {one.name:<8} {hexa(one.value):<18}  {meaning}".rstrip()
+            yield _Line(f"      {one.name:<8} {hexa(one.value):<18}  {meaning}".rstrip(), " " * 15)
         else:
             on = inputs_words(one.inputs) or "what is not known"
             yield from _folded(f"from {on}, not given", f"      {one.name:<8} ", "               ")
@@ -158,16 +173,16 @@ def _fields(fields: Sequence[Delivered]) -> Iterator[str]:
         yield from _folded(f"{' '.join(names)}: {text}", "      ", "        ")
 
 
-def _exit(exit_: FastExit, among: Sequence[Config], several: bool) -> Iterator[str]:
+def _exit(exit_: FastExit, among: Sequence[Config], several: bool) -> Iterator[_Line]:
     where = f"{exit_.kind.upper()} at {source(exit_.location)}"
     name = f"{where}, from {exit_.entry}," if several else where
     if not exit_.conditions:
-        yield f"{name} is never taken."
+        yield from _folded(f"{name} is never taken.", "", "  ")
     for found in exit_.conditions:
         yield from _conditions(name, found, "" if set(found.configs) >= set(among) else f" {on_cpus(found.configs)}")
 
 
-def _conditions(name: str, found: FastConditions, where: str) -> Iterator[str]:
+def _conditions(name: str, found: FastConditions, where: str) -> Iterator[_Line]:
     if not found.conditions:
         if found.exact:
             yield from _folded(f"{name} is always taken{where}.", "", "  ")
