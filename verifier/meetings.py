@@ -19,6 +19,8 @@ from verifier.prove import config_condition
 from verifier.solver import Solver
 from verifier.terms import Truth, decided, eq, land, lnot, lor
 
+FEW = 4
+"""So many names of what differs are told."""
 LEFT = ("external", "return")
 """Ends at which the path goes on in code that was not read."""
 
@@ -172,14 +174,22 @@ class Meetings:
             self.found.open(f"{left.name}: what it is given differs in {', '.join(found)}, and it is not analysed")
 
     def _which(self, both: Truth, differences: Sequence[tuple[str, Truth]]) -> list[str]:
-        """The names of what differs in some machine, as far as it does in one."""
+        """The names of what differs in some machine; of many only the first."""
         differences = [(name, truth) for name, truth in differences if decided(truth) is not False]
         if not differences or decided(both) is False:
             return []
         answer, model = self.solver.solve(both, lor(*(truth for _, truth in differences)))
         if answer == "unknown":
             self.found.open(GAVE_UP)
-        return [name for name, truth in differences if truth is True or model.holds(truth)] if model is not None else []
+        if model is None:
+            return []
+        names: list[str] = []
+        for at, (name, truth) in enumerate(differences):
+            if len(names) >= FEW and len(differences) > at + 1:
+                return [*names, "and more"]
+            if truth is True or model.holds(truth) or self.solver.check(both, truth) == "sat":
+                names.append(name)
+        return names
 
     def _sort(self, kind: Kind, visible: bool, left: End, right: End, holds: Truth, judged: bool) -> None:
         """Put machines into their classes."""
