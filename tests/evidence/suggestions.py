@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes the suggested tests of the violated samples into copies, and verifies these; docs/hints.md has the figures.
+"""Writes the suggested tests of the violated samples into copies, and verifies these; docs/evidence.md has the figures.
 
-python tests/evidence/suggestions.py [SAMPLE ...]
+python tests/evidence/suggestions.py [SAMPLE ...] [--jobs J] [--write]
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 from collections import Counter
@@ -41,26 +42,47 @@ def examine(name: str) -> Outcome:
         return applied(copied(name, Path(folder)))
 
 
+def run(names: Sequence[str], jobs: int) -> list[Outcome]:
+    """What becomes of each sample, in the order of the names, with a progress bar on stderr."""
+    with Progress(transient=True) as bar, multiprocessing.get_context("forkserver").Pool(jobs) as pool:
+        return list(bar.track(pool.imap(examine, names), len(names)))
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The figures in Markdown."""
+    hinted = sum(bool(one.written or one.left) for one in outcomes)
+    counts = {
+        "violated samples": len(outcomes),
+        "with hints": hinted,
+        "whose hints were written into a copy": sum(bool(one.written) for one in outcomes),
+        "violated clauses that these are said to repair, and that are proved in the copy": sum(
+            len(one.written) for one in outcomes
+        ),
+        "hints that did not do what they say": sum(len(one.wrong) for one in outcomes),
+    }
+    left = Counter(REASONS[why] for one in outcomes for why in one.left)
+    counts |= {f"not written: {text}": number for text, number in sorted(left.items())}
+    return "\n".join(["| | |", "|---|--:|", *(f"| {text} | {number} |" for text, number in counts.items())])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was written and what was wrong; the status is 1 if anything was."""
     parser = argparse.ArgumentParser(description="Suggested tests, written into the samples and verified.")
     parser.add_argument("samples", nargs="*", metavar="SAMPLE", help="default: all that are violated")
-    names = parser.parse_args(arguments).samples or violated()
-    counts: Counter[str] = Counter()
-    wrong: list[str] = []
-    with Progress(transient=True) as bar:
-        for name in bar.track(names):
-            outcome = examine(name)
-            counts["hinted"] += bool(outcome.written or outcome.left)
-            counts["written"] += bool(outcome.written)
-            counts["clauses"] += len(outcome.written)
-            counts.update(f"left: {REASONS[why]}" for why in outcome.left)
-            wrong += (f"{name}: {text}" for text in outcome.wrong)
-    print(f"{len(names)} samples, {counts.pop('hinted')} with hints")
-    print(f"written into {counts.pop('written')}, for {counts.pop('clauses')} violated clauses; {len(wrong)} wrong")
-    for text, number in sorted(counts.items()):
-        print(f"{text}: {number}")
-    print(*wrong, sep="\n")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
+    told = parser.parse_args(arguments)
+    names = told.samples or violated()
+    outcomes = run(names, told.jobs)
+    wrong = [f"{name}: {text}" for name, one in zip(names, outcomes, strict=True) for text in one.wrong]
+    for line in wrong:
+        print(line)
+    figures = table(outcomes)
+    if told.write:
+        from figures import write
+
+        write("suggestions", figures)
+    print(figures)
     return 1 if wrong else 0
 
 

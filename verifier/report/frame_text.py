@@ -13,7 +13,6 @@ from verifier.model import Config
 from verifier.records import record
 from verifier.report.conditions import (
     Wording,
-    all_words,
     input_words,
     inputs_words,
     names_of,
@@ -64,7 +63,7 @@ class _Line:
     rest: str
 
     def folded(self, width: int) -> list[str]:
-        """The line within so many columns; what has no space in it is not broken. Strings of a file are made harmless."""
+        """The line within so many columns, cleaned; what has no space in it is not broken."""
         return textwrap.wrap(
             clean(self.text), width, subsequent_indent=self.rest, break_long_words=False, break_on_hyphens=False
         )
@@ -119,8 +118,12 @@ def _way(way: Way) -> Iterator[_Line]:
         yield from _decided(way.decided, way.always, frozenset(way.fixed))
     elif way.kind == "sysret" and way.passed:
         yield _Line("    it passes", "")
+        wording = Wording(names_of(one for guard in way.passed for one in guard.demands))
         for guard in way.passed:
-            yield from _folded(f"{_where(guard)}: {all_words(guard.demands)}", "      ", "        ")
+            demands = "; ".join(wording.condition(one) for one in guard.demands)
+            yield from _folded(f"{_where(guard)}: {demands}", "      ", "        ")
+        for note in wording.notes:
+            yield from _folded(note, "      ", "        ")
     elif way.kind != "sysret":
         yield _Line("    no branch on the way decides that", "      ")
     for event in way.events:
