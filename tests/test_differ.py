@@ -302,7 +302,7 @@ def test_what_was_set_aside_is_compared_as_well(tmp_path: Path) -> None:
         (tmp_path / name).write_text(FIRST + code.format(broken), encoding="utf-8")
         given = Options(("exit_to_user",), contract=str(tmp_path / "entry.toml"), configs=ALL_CONFIGS[:1])
         found.append(surveyed(opened(tmp_path / name, replace(given, include_dirs=(str(SAMPLES),)))))
-    both = compare(*found)
+    both = compare(found[0], found[1])
     assert both.status in ("inconclusive", "unsafe")
     assert any("does not say where some machines go" in one for one in both.reasons)
 
@@ -321,7 +321,7 @@ def test_without_a_frame_nobody_says_what_iret_has_to_give(tmp_path: Path) -> No
         (tmp_path / name).write_text(head + text.removeprefix(macros), encoding="utf-8")
         given = Options(("exit_to_user",), contract="linux", configs=ALL_CONFIGS[:1], frame="auto")
         found.append(surveyed(opened(tmp_path / name, replace(given, include_dirs=(str(SAMPLES),)))))
-    both = compare(*found)
+    both = compare(found[0], found[1])
     assert (both.head.verdict, both.status) == ("proved", "inconclusive")
     assert {(one.visible, one.wrong, one.judged) for one in both.divergences} == {(True, False, False)}
 
