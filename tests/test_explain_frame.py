@@ -546,7 +546,7 @@ def test_without_a_frame_the_conditions_are_printed(capsys: pytest.CaptureFixtur
     assert found["exits"][0]["taken"][0]["exact"] is True
 
 
-@pytest.mark.parametrize("sample", ["memory-per-cpu-load.S", "linux-full-exit.S"])
+@pytest.mark.parametrize("sample", ["memory-per-cpu-load.S", "call-before-checks.S", "linux-full-exit.S"])
 def test_the_page_shows_real_output(
     sample: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

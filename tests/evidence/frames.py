@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Asks explain-frame about many frames, and runs other machines with the same values on the emulator; docs/evidence.md.
 
-python tests/evidence/frames.py [SAMPLE ...] [--frames N] [--jobs J] [--seed S] [--write]
+python tests/evidence/frames.py [SAMPLE ...] [--frames N] [--every K] [--jobs J] [--seed S] [--write]
 
 Each question has the words of a frame, all or some of them: boundary values, values that belong together, random ones.
 The machines that are run have these values, and random ones in all else that the contract leaves open. Each has to
@@ -348,11 +348,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Frames, explained and run.")
     parser.add_argument("samples", nargs="*", metavar="SAMPLE", help="default: all")
     parser.add_argument("--frames", type=int, default=20, help="questions for each entry (default: 20)")
+    parser.add_argument("--every", type=int, default=1, help="every K-th sample only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
     told = parser.parse_args(arguments)
-    tally = run(told.samples or samples(), told.frames, told.jobs, told.seed)
+    tally = run((told.samples or samples())[:: told.every], told.frames, told.jobs, told.seed)
     for line in tally.wrong:
         print(line)
     figures = table(tally)
