@@ -263,6 +263,11 @@ def test_a_call_is_the_same_only_where_it_is_given_the_same(tmp_path: Path, old:
             "what it is given differs in what was written",
         ),
         ("slow: jmp outside\n", "slow: movq %rsp, %r8\njmp outside\n", "what it is given differs in r8"),
+        (
+            SLOW,
+            f"slow: movq %cr3, %rax\norq $0x1000, %rax\nmovq %rax, %cr3\n{SLOW[6:]}",
+            "they differ in cr3, and whether",
+        ),
         (SLOW, f"slow: wrfsbase %rbx\n{SLOW[6:]}", "they differ in fs_base, and whether HEAD is right cannot be told"),
     ],
 )

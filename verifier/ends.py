@@ -28,8 +28,6 @@ Kind = Literal["fast", "iret", "other", "loop", "problem"]
 
 _SYSTEM = ("fs_base", "cr0", "cr4", "efer", "star", "lstar", "sfmask", "spec_ctrl", "s_cet")
 """What an exit leaves as it is, and both versions have to leave alike; no clause says what is right."""
-_EVENTS = ("irq", "stack")
-"""Events that are judged at a fast exit only."""
 _ADDRESS = re.compile(r"0x[0-9a-f]{5,}")
 
 
@@ -185,7 +183,9 @@ def _given(view: ExitView, state: State, fast: bool) -> tuple[tuple[str, Term], 
     found += [(name, actual) for name, actual, reference in view.gprs if reference is not None]
     found += [("gs_base", view.gs_base), ("kernel_gs_base", view.kernel_gs_base), ("cr3", view.cr3)]
     found += [("ss-attrs", flat)]
-    found += [("irq", _flag(view.irq)), ("stack", _flag(view.stack)), ("gs", _flag(view.gs_access))]
+    # IRET leaves from a stack of the kernel, whichever it is: there is no window in which it is the user's.
+    found += [("irq", _flag(view.irq if fast else False)), ("stack", _flag(view.stack if fast else False))]
+    found += [("gs", _flag(view.gs_access))]
     found += [(name, state.system[name]) for name in _SYSTEM]
     return tuple(found)
 
@@ -201,11 +201,10 @@ def unjudged(survey: Survey, end: End) -> frozenset[str]:
     """Of what an exit gives the names of which nobody says what is right."""
     if survey.task.auto:
         return frozenset(name for name, _ in end.fields)
-    if end.kind == "fast":
-        return frozenset(_SYSTEM)
-    if not survey.contract.has_reference:
+    if end.kind == "iret" and not survey.contract.has_reference:
         return frozenset(name for name, _ in end.fields)
-    return frozenset((*_SYSTEM, *_EVENTS))
+    # Where the file's own IRET exit says what CR3 has to be, nothing says it of that one, nor of both together.
+    return frozenset((*_SYSTEM, "cr3") if survey.contract.cr3.value != "entry" else _SYSTEM)
 
 
 def outcome_view(view: ExitView) -> OutcomeView:
