@@ -237,7 +237,7 @@ def test_scope_of_what_is_lost() -> None:
     text = main(Run((known(),)))
     assert "<p>Exactly where all of this holds:</p>" in text
     assert "as no CPU and no kernel writes them, with bits that neither instruction loads" in text
-    assert "<p>Intel: only where all of this holds, perhaps not always there:</p>" in text
+    assert "<p>Intel: only where all of this holds (and perhaps not always there):</p>" in text
 
 
 def test_losses_stand_below_their_check() -> None:

@@ -12,11 +12,11 @@ import golden
 import jsonschema
 import pytest
 from hostile_names import NAMES, obeyed, renamed, strings
-from insight_samples import GUARDS, exact, known
+from insight_samples import GUARDS, SLACK, exact, known
 from report_samples import proved
 
 from verifier.insights import Condition, GuardUse, Slack
-from verifier.model import FileReport, Location
+from verifier.model import FileReport, Input, Location
 from verifier.report import Style, render
 from verifier.report.insights_text import insights
 from verifier.report.terminal import opened, printed
@@ -99,6 +99,25 @@ def test_unknown_is_never_redundant() -> None:
     assert "Redundant" not in text
     assert "every clause that is proved stays proved, as far as is known: nobody could tell for rsp;" in text
     assert [one["redundant"] for one in site(guarded(GUARDS[0], spare, GUARDS[4]))["guards"]] == [False, False, True]
+
+
+def test_checks_of_one_macro() -> None:
+    """Several checks on one line are counted, not taken for one."""
+    other = replace(GUARDS[1], location=replace(GUARDS[0].location, address=0x400800))
+    text = " ".join(said(guarded(GUARDS[0], other)).split())
+    assert "Single points of failure: line 51 (2 checks). If one of them alone" in text
+    assert "canonical: line 51 (2 checks)" in text
+
+
+def test_examples_have_words_for_the_machine() -> None:
+    """What has no name that people know is said in words."""
+    report = known()
+    example_ = (Input("ss_flat", 1, "register"), Input("f@a.S:7:ss_flat", 0, "havoc"))
+    lost = replace(SLACK.lost[0], example=example_)
+    text = " ".join(said(replace(report, sites=(replace(report.sites[0], slack=Slack("slack", "", (lost,))),))).split())
+    assert (
+        "Example: the hidden part of SS is flat, the hidden part of SS after the call of f at a.S:7 is not flat."
+    ) in text
 
 
 def test_no_checks() -> None:

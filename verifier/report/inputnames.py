@@ -95,6 +95,11 @@ def switched(name: str, said: str, value: int) -> str:
     return f"{said} {on if value else off}"
 
 
+def has_words(name: str) -> bool:
+    """Whether the values of an input have words of their own."""
+    return split(name)[0] in _SWITCHED
+
+
 def is_switch(name: str) -> bool:
     """Whether an input is one bit: a flag, a CPU feature or a key that is fixed at boot, told by its name."""
     rest, where = split(name)

@@ -6,6 +6,7 @@ Every part fits 40 columns; every string is cleaned.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
@@ -18,6 +19,7 @@ from verifier.model import Config, Input, Location, SiteResult
 from verifier.report import checks, left, ranges, saying
 from verifier.report.conditions import Wording, names_of
 from verifier.report.hints import INDENT, blocks, closing
+from verifier.report.inputnames import has_words, switched, told_words
 from verifier.report.meaning import meaning, switch
 from verifier.report.terminal import code, indented, item, line, said
 from verifier.report.words import clean, counted, hexa, source
@@ -174,7 +176,9 @@ def _but(unsure: Sequence[str]) -> str:
 
 def _places(places: Sequence[Location], file: str | None) -> str:
     if file is not None:
-        lines = list(dict.fromkeys(str(place.line) for place in places))
+        count = Counter(str(place.line) for place in places)
+        # A macro is one line with several checks.
+        lines = [name if number == 1 else f"{name} ({number} checks)" for name, number in count.items()]
         return f"line{'s' if len(lines) > 1 else ''} {_and(lines)}"
     return _and(list(dict.fromkeys(source(place) for place in places)))
 
@@ -282,5 +286,7 @@ def example(inputs: Iterable[Input], verbose: bool) -> str:
 def _chosen(one: Input, verbose: bool) -> str:
     if one.kind == "feature":
         return f"{one.name} {switch(one.value)}"
+    if has_words(one.name):
+        return switched(one.name, told_words((one.name,)), one.value)
     said = meaning(one.name, one.value) if verbose and one.kind == "frame" else ""
     return f"{one.name} = {hexa(one.value)}" + (f" ({said})" if said else "")

@@ -90,7 +90,7 @@ def scope(one: Lost, among: Sequence[Config], conditions: Sequence[str] = ()) ->
     if not one.conditions:
         return f"{where}{'all of it' if one.exact else 'some of it, for which no condition can be named'}"
     said = f" {'; '.join(conditions)}" if conditions else " all of this holds"
-    return f"{where}exactly where{said}" if one.exact else f"{where}only where{said}, perhaps not always there"
+    return f"{where}exactly where{said}" if one.exact else f"{where}only where{said} (and perhaps not always there)"
 
 
 def aside(group: Group, names: Mapping[Location, str], among: Sequence[Config]) -> str:

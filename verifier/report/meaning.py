@@ -24,6 +24,8 @@ def meaning(name: str, value: int) -> str:
     place = name.lower().rsplit(":", 1)[-1]
     if place.startswith("rflags."):
         return _flag(place, value)
+    if place == "ss_flat":
+        return "the hidden part of SS is flat" if value else "the hidden part of SS is not flat"
     place = place.removeprefix("frame.")
     if place in _ADDRESSES or place.endswith("base"):
         return address(value)
