@@ -467,6 +467,38 @@ def test_the_text_says_what_decided(capsys: pytest.CaptureFixture[str]) -> None:
     assert "is taken exactly when all of this holds: frame.rip in 0x0–0x7fffffffffff" in flat
 
 
+def test_an_entry_without_such_an_input_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two entries one has no frame: the other one is answered, and the first one said. With none it is an error."""
+    asked: list[str] = []
+
+    def some(values: Any, about: Survey) -> Any:
+        asked.append(about.start.name)
+        if len(asked) == 1:
+            raise UserError("frame-name", "rip: there is no frame", 2)
+        return resolved(values, about)
+
+    source = opened(SAMPLES / "flow-two-entries-right.S", Options(configs=INTEL))
+    monkeypatch.setattr("verifier.frameask.resolved", some)
+    found = ask_frame(source, GOOD)
+    assert [one.entry for one in found.answers] == asked[1:] and len(asked) == 2
+    assert found.notes == (f"from {asked[0]} that is not answered: rip: there is no frame",)
+    monkeypatch.undo()
+    with pytest.raises(UserError) as caught:
+        ask_frame(source, {"xyz": 1})
+    assert caught.value.code == "frame-name"
+
+
+def test_a_call_is_named_once() -> None:
+    """Five inputs that are read after one call: the call stands there once."""
+    found = ask_frame(opened(SAMPLES / "call-before-checks.S", Options(configs=INTEL)), {"rip": 5})
+    text = " ".join(frame_text.render(found).split())
+    said = text.partition("it depends on ")[2].partition(". ")[0]
+    assert said == (
+        "frame.cs, frame.r11, frame.rcx, frame.rflags and frame.ss after the call of slow_work at "
+        f"{SAMPLES / 'call-before-checks.S'}:14"
+    )
+
+
 @pytest.mark.parametrize("width", [40, 72, 200])
 def test_the_text_fits(width: int) -> None:
     """No line is wider than the terminal, but for what has no space in it; what is said is the same."""

@@ -10,6 +10,7 @@ from verifier.fastpath import fast_conditions
 from verifier.frameanswer import Answer, FastExit, FrameReport, Given
 from verifier.framequestion import answers
 from verifier.framewords import Told, at_exit, by_name, resolved, told
+from verifier.model import UserError
 from verifier.opening import Opened
 from verifier.pipeline import surveyed
 
@@ -27,13 +28,22 @@ def frame_report(opened: Opened, values: Sequence[Told]) -> FrameReport:
     notes: list[str] = []
     found: list[Answer] = []
     exits: list[FastExit] = []
+    refused: UserError | None = None
     for survey in surveys:
         if values:
-            meant = resolved(values, survey)
-            given |= {f"{one.name}@{one.at}": one for one in meant.given}
-            notes += meant.notes
-            found += answers(survey, by_name(meant.given), None, at_exit(meant.given))
+            try:
+                meant = resolved(values, survey)
+            except UserError as error:
+                # Another entry, with another contract perhaps, may have these inputs.
+                refused = refused or error
+                notes.append(f"from {survey.start.name} that is not answered: {error.message}")
+            else:
+                given |= {f"{one.name}@{one.at}": one for one in meant.given}
+                notes += meant.notes
+                found += answers(survey, by_name(meant.given), None, at_exit(meant.given))
         exits += _exits(survey)
+    if refused is not None and not found:
+        raise refused
     reasons: tuple[tuple[str, str], ...] = ()
     if not surveys or not (values or exits):
         open_ = [one for survey in surveys for one in survey.problems] or report.reasons

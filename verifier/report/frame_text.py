@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from verifier.frameanswer import Answer, Delivered, FastExit, FrameReport, Given, Passed, Way
@@ -18,7 +18,7 @@ from verifier.report.conditions import (
     names_of,
     words,
 )
-from verifier.report.inputnames import place_words, split
+from verifier.report.inputnames import joined, place_words, split
 from verifier.report.meaning import address, rflags, selector
 from verifier.report.phrases import on_cpus
 from verifier.report.words import capital, clean, hexa, sentence, source
@@ -91,12 +91,23 @@ def _answer(answer: Answer, several: bool) -> Iterator[_Line]:
             yield from _folded(text, "", "  ")
             return
         case "depends":
-            on = inputs_words(answer.depends) or "what was not given"
+            on = _grouped(dict.fromkeys(answer.depends, "")) or "what was not given"
             yield from _folded(f"{start}: it depends on {on}.", "", "  ")
         case _:
             yield from _folded(f"{start}: {_name(answer.ways[0])}.", "", "  ")
     for way in answer.ways:
         yield from _way(way)
+
+
+def _grouped(inputs: Mapping[str, str]) -> str:
+    """Inputs with what is said of each; those that are read after one call name it once."""
+    places: dict[str, list[str]] = {}
+    for name, said in inputs.items():
+        rest, where = split(name)
+        places.setdefault(where, []).append(rest + said)
+    return "; ".join(
+        joined(parts, "and") + (f" {place_words(where)}" if where else "") for where, parts in places.items()
+    )
 
 
 def _name(way: Way) -> str:
@@ -109,8 +120,7 @@ def _way(way: Way) -> Iterator[_Line]:
     what = way.name if way.kind == "elsewhere" else way.name.upper()
     head = f"{what} at {source(way.location)}"
     if way.inputs:
-        values = ", ".join(f"{input_words(one.name)} = {hexa(one.value)}" for one in way.inputs)
-        head += f", for example with {values}"
+        head += f", for example with {_grouped({one.name: f' = {hexa(one.value)}' for one in way.inputs})}"
     if way.note:
         head += f", {way.note}"
     yield from _folded(head + ":", "  ", "    ")
