@@ -204,7 +204,7 @@ def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.chdir(SAMPLES.parent)
     assert main(["--no-config", "--why", "samples/why-tested-twice.S"]) == 0
     whole = capsys.readouterr().out
-    part = whole[whole.index("What each check is for") :].partition("\n\n")[0] + "\n"
+    part = whole[whole.index("Which check proves what") :].partition("\n\n")[0] + "\n"
     text = PAGE.read_text(encoding="utf-8")
     if os.environ.get("VERIFY_EXIT_GOLDEN") == "1":
         PAGE.write_text(BLOCK.sub(lambda found: found[1] + part + found[3], text), encoding="utf-8")

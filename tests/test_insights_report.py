@@ -78,7 +78,7 @@ def test_nothing_is_said_that_was_not_asked() -> None:
 def test_text_has_it_below_the_exit() -> None:
     """The whole report holds these parts, in front of how to reproduce it."""
     text = render("text", [known()], Style(width=100))
-    assert text.index("Counterexample to tf") < text.index("Suggested test") < text.index("What each check is for")
+    assert text.index("Counterexample to tf") < text.index("Suggested test") < text.index("Which check proves what")
     assert text.index("What is left to IRET") < text.index("Reproduce")
 
 

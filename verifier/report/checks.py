@@ -16,6 +16,8 @@ from verifier.report.narrative import clause_effect
 Mark = Literal["needed", "part", "unsure", ""]
 State = Literal["proved", "violated", "waived"]
 
+TITLE = "Which check proves what"
+
 REGISTERS = "gpr."
 
 LEGEND: tuple[tuple[Mark, str, str], ...] = (
@@ -95,6 +97,14 @@ def worth(guard: GuardUse) -> str:
     if guard.unsure:
         return "perhaps redundant"
     return "redundant, another check does its part" if guard.rests else "redundant"
+
+
+def lets(guard: GuardUse, said: Wording) -> list[str]:
+    """What a guard lets pass, condition by condition; of one that closes no way, what it looks at."""
+    if guard.demands:
+        return [said.condition(one) for one in guard.demands]
+    looks = f" (it looks at {said.inputs(guard.reads)})" if guard.reads else ""
+    return [f"no condition of its own{looks}"]
 
 
 def wording(site: SiteResult) -> Wording:

@@ -24,7 +24,7 @@ from verifier.report.meaning import meaning, switch
 from verifier.report.terminal import code, indented, item, line, said
 from verifier.report.words import clean, counted, hexa, source
 
-_CHECK = "Branches that depend on the machine. Past one, this exit is reached only if its demands hold."
+_CHECK = "Branches that depend on the machine. Past one, this exit is reached only by what it lets pass."
 _WIDE = 90
 """From so many columns on the check and what it needs stand beside each other."""
 _SPANS = 8
@@ -60,14 +60,14 @@ def _hints(site: SiteResult, among: Sequence[Config]) -> Iterator[RenderableType
         yield line(closing(site.hints))
 
 
-# What each check is for.
+# Which check proves what.
 
 
 def _guards(site: SiteResult, guards: Sequence[GuardUse], width: int) -> Iterator[RenderableType]:
     files = {guard.location.file for guard in guards}
     file = files.pop() if len(files) == 1 and all(guard.location.line is not None for guard in guards) else None
     where = f" ({clean(file)})" if file is not None and guards else ""
-    yield Text.assemble(("What each check is for", "bold"), where)
+    yield Text.assemble((checks.TITLE, "bold"), where)
     if not guards:
         yield line("No branch on the way to this exit depends on the machine.")
         return
@@ -87,21 +87,17 @@ def _looked_at(guards: Sequence[GuardUse]) -> list[str]:
 
 
 _Row = tuple[str, str, str, str, str]
-"""Place, instruction, demands, needed for, also in the proof of."""
+"""Place, instruction, what it lets pass, needed for, also in the proof of."""
 
 
 def _row(guard: GuardUse, file: str | None, wording: Wording) -> _Row:
-    demands = [wording.condition(one) for one in guard.demands]
-    if not demands:
-        reads = f"; it looks at {wording.inputs(guard.reads)}" if guard.reads else ""
-        demands = [f"no condition of its own{reads}"]
     text = " ".join(guard.location.text.split())
     form = f" (with {guard.variant})" if guard.variant else ""
     also = [name for name in guard.rests if name not in guard.needed]
     return (
         clean(_place(guard.location, file)),
         clean(f"{text}{form}"),
-        "\n".join(map(clean, demands)),
+        "\n".join(map(clean, checks.lets(guard, wording))),
         _names(guard.needed),
         _names(also),
     )
@@ -123,7 +119,7 @@ def _table(rows: Sequence[_Row]) -> Table:
     table.add_column(overflow="fold", max_width=24)
     table.add_column(overflow="fold", ratio=3)
     table.add_column(overflow="fold", ratio=1)
-    heads = ["check", "", "demands", "needed for"]
+    heads = ["check", "", "lets pass", "needed for"]
     if also:
         table.add_column(overflow="fold", ratio=1)
         heads.append("also used for")
@@ -138,9 +134,9 @@ def _list(rows: Sequence[_Row]) -> Table:
     """The same with each check above what there is to say of it."""
     table = Table.grid()
     table.add_column(overflow="fold")
-    for place, text, demands, needed, also in rows:
+    for place, text, lets, needed, also in rows:
         table.add_row(Text.assemble((place, "bold"), f"  {text}"))
-        table.add_row(Padding(Text.assemble(("demands ", "dim"), demands), (0, 0, 0, 2)))
+        table.add_row(Padding(Text.assemble(("lets pass ", "dim"), lets), (0, 0, 0, 2)))
         table.add_row(Padding(Text.assemble(("needed for ", "dim"), needed or "–"), (0, 0, 0, 2)))
         if also:
             table.add_row(Padding(Text.assemble(("also used for ", "dim"), also), (0, 0, 0, 2)))

@@ -23,7 +23,7 @@ def matrix(site: SiteResult) -> Iterator[str]:
     if site.guards is None:
         return
     found = checks.columns(site)
-    yield from ("#### Which check proves what", "", text(checks.tally(site)), "")
+    yield from (f"#### {checks.TITLE}", "", text(checks.tally(site)), "")
     heads = [_head(one) for one in found]
     wording = checks.wording(site)
     rows = (
@@ -59,10 +59,7 @@ def _place(guard: GuardUse) -> str:
 
 
 def _lets(guard: GuardUse, wording: Wording) -> str:
-    if guard.demands:
-        return text("; ".join(wording.condition(one) for one in guard.demands))
-    looks = f" (it looks at {wording.inputs(guard.reads)})" if guard.reads else ""
-    return text(f"does not close the way by itself{looks}")
+    return text("; ".join(checks.lets(guard, wording)))
 
 
 def hints(report: FileReport, site: SiteResult) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from verifier.model import FileReport
 from verifier.records import record
-from verifier.report import left, narrative
+from verifier.report import checks as check_words, left, narrative
 from verifier.report.grouping import STATUS_ORDER
 from verifier.report.html import change, checks, clauses, code_sections, example, fast, rest
 from verifier.report.html.element import Content, Element, el
@@ -58,7 +58,7 @@ def _parts(whole: Page, run: Sequence[Part]) -> Iterator[Part]:
     yield "change", "What this change does to user space", change.shown(whole)
     if not failed:
         yield "clauses", "Clauses", clauses.tables(whole)
-        yield "checks", "Which check proves what", checks.tables(whole)
+        yield "checks", check_words.TITLE, checks.tables(whole)
     yield "examples", "Counterexamples", example.shown(whole)
     if not failed:
         yield "fast", "Which frames take the fast exit", fast.taken(whole)

@@ -136,10 +136,8 @@ def _place(page: Page, site: SiteResult, guard: GuardUse) -> Content:
 
 def _demands(guard: GuardUse, wording: Wording) -> Content:
     """The conditions for the way to the exit to stay open."""
-    if guard.demands:
-        return state.listed([wording.condition(one) for one in guard.demands])
-    looks = el("small", f"(it looks at {wording.inputs(guard.reads)})") if guard.reads else None
-    return ["does not close the way by itself ", looks]
+    said = checks.lets(guard, wording)
+    return state.listed(said) if guard.demands else said
 
 
 def _cell(guard: GuardUse, column: Column) -> Element:

@@ -56,24 +56,26 @@ def _slack(page: Page, number: int, site: SiteResult, slack: Slack) -> Iterator[
     ordinary, others = left_words.groups(slack, True), left_words.groups(slack, False)
     names = left_words.places(site, slack)
     for order, group in enumerate(ordinary):
-        yield _group(page, site, names, group, f"{page.site(number)}-l{order}")
+        made = [_lost(page, one, True) for one in group.losses]
+        yield _group(page, _who(page, site, names, group), group, f"{page.site(number)}-l{order}", made)
     if others:
         yield el("p", left_words.OTHERS, ":")
         yield items(
             [_who(page, site, names, group), ": ", state.valued(left_words.unlike(group, page.report.configs))]
             for group in others
         )
-        made = [
-            _group(page, site, names, group, f"{page.site(number)}-l{order}")
-            for order, group in enumerate(others, len(ordinary))
-        ]
-        yield fold("Conditions and examples of these", made)
+        shown = []
+        for order, group in enumerate(others, len(ordinary)):
+            made = [_lost(page, one, False) for one in group.losses]
+            who = capital(" and ".join(names[one] for one in group.guards))
+            shown.append(_group(page, who, group, f"{page.site(number)}-l{order}", made))
+        yield fold("Conditions and examples of these", shown)
 
 
-def _group(page: Page, site: SiteResult, names: Mapping[Location, str], group: left_words.Group, name: str) -> Element:
+def _group(page: Page, who: Content, group: left_words.Group, name: str, losses: Content) -> Element:
     level = page.level + 1 + (len(page.report.sites) > 1)
-    who = [_who(page, site, names, group), " ", left_words.turns(group)] if group.guards else left_words.NOBODY
-    return el("div", heading(level, who), [_lost(page, one) for one in group.losses], id=name, class_="lost-way")
+    title: Content = [who, " ", left_words.turns(group)] if group.guards else left_words.NOBODY
+    return el("div", heading(level, title), losses, id=name, class_="lost-way")
 
 
 def _who(page: Page, site: SiteResult, names: Mapping[Location, str], group: left_words.Group) -> Content:
@@ -86,9 +88,10 @@ def _who(page: Page, site: SiteResult, names: Mapping[Location, str], group: lef
     return shown or "No single check"
 
 
-def _lost(page: Page, one: Lost) -> Content:
+def _lost(page: Page, one: Lost, folded: bool) -> Content:
+    example = state.inputs(one.example, "Every machine that comes here is an example.")
     return [
         el("p", capital(left_words.scope(one, page.report.configs)), ":" if one.conditions else "."),
         state.restricted(one),
-        fold("Example", state.inputs(one.example, "Every machine that comes here is an example.")),
+        fold("Example", example) if folded else example,
     ]
