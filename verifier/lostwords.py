@@ -24,7 +24,7 @@ ROUNDS = 4
 """So often are further inputs looked at, to tell what is lost from what is not."""
 FEW, QUERIES = 12, 200
 """If that is not enough, so many inputs are put into conditions together, with so many queries."""
-TOTAL = 1200
+TOTAL = 700
 """After so many queries at an exit the search for words ends; the guards and an example are still told."""
 
 

@@ -3,8 +3,8 @@
 
 python tests/evidence/taken_out.py [SAMPLE ...] [--jobs J] [--shard I/N] [--write]
 
-The branch is written over in the file's bytes, once with a NOP and once with a jump, and the changed file is explored and
-proved by itself: none of it knows of switches. docs/guards.md says what is claimed.
+The branch is written over in the file's bytes, once with a NOP and once with a jump, and the changed file is explored
+and proved by itself: none of that knows of switches. docs/guards.md says what is claimed.
 """
 
 from __future__ import annotations
@@ -78,14 +78,15 @@ def proved(exit_: Exit) -> Pairs:
     return frozenset((one.id, config) for one in exit_.site.clauses if one.status == "proved" for config in one.configs)
 
 
-def judged(survey: Survey, image: Image) -> dict[tuple[int, str], Pairs] | None:
-    """What fails at each exit of an image, explored and proved as the survey's; None if nothing is known of it."""
+def judged(survey: Survey, image: Image) -> dict[tuple[int, str], Pairs] | str:
+    """What fails at each exit of an image, explored and proved as the survey's; else why nothing is known of it."""
     task: Task = replace(survey.task, image=image)
     entry = build(image, survey.contract, survey.start.address, task.locate)
     solver = Solver(entry.constraints, task.budget)
     explorer, found = explore(task, entry, solver, survey.setting.follow)
-    if _problems(found, solver):
-        return None
+    problems = _problems(found, solver)
+    if problems:
+        return problems[0].code
     cr3 = cr3_reference(found.leaves, entry, survey.contract)[0]
     setting = replace(
         survey.setting, image=image, entry=entry, constraints=entry.constraints, cr3_reference=entry.cr3, solver=solver
@@ -94,10 +95,10 @@ def judged(survey: Survey, image: Image) -> dict[tuple[int, str], Pairs] | None:
     for key, leaves in by_site(task, found.leaves).items():
         try:
             pair = compared(task, setting, explorer, leaves, cr3, solver)
-        except UserError:
-            return None
+        except UserError as error:
+            return error.code
         if pair is None:
-            return None
+            return "no reference"
         here, paths, known = pair
         clauses = clauses_of(task, leaves[0].detail)
         prover = Solver(here.entry.constraints, task.budget)
@@ -118,8 +119,8 @@ def taken_out(survey: Survey, free: Freed, exit_: Exit, guard: Guarded) -> tuple
         if image is None:
             return "no conditional jump", lost
         failed = judged(survey, image)
-        if failed is None:
-            return "not judged", lost
+        if isinstance(failed, str):
+            return f"not judged: {failed}", lost
         if any(kind in JUDGED and (address, kind) not in exits_of(survey) for address, kind in failed):
             return "another exit", lost
         lost |= {clause for clause, config in failed.get(key, frozenset()) if (clause, config) in before}
@@ -155,23 +156,16 @@ def examine(name: str) -> Outcome:
                 needed, unsure = set(guard.use.needed), set(guard.use.unsure)
                 where = f"{name}: {guard.use.location.line} {guard.use.location.text}"
                 counts[how] += 1
+                claimed = bool(proved(exit_)) and not needed and not unsure
                 if lost - needed - unsure:
                     wrong.append(f"{where}: fails without it: {sorted(lost)}, said {sorted(needed)}")
-                elif how in ("not judged", "another exit") and not needed and not unsure and before_any(exit_):
+                # A loop that has no way out comes to no exit.
+                elif claimed and how.startswith(("not judged", "another exit")) and not how.endswith("loop-bound"):
                     wrong.append(f"{where}: {how} without it, and nothing is said to need it")
                 elif how == "compared":
-                    kind = "redundant" if not needed and not unsure else "unsure" if unsure else "needed"
-                    counts[kind] += 1
-                    counts["needed clauses"] += len(needed)
-                    counts["needed for either way"] += bool(needed - lost)
-                    if needed - lost:
-                        counts[f"(either way: {where})"] += 1
+                    counts["redundant" if not needed and not unsure else "unsure" if unsure else "needed"] += 1
+                    counts["only where each machine goes its own way"] += bool(needed - lost)
     return Outcome(name, tuple(sorted(counts.items())), tuple(wrong))
-
-
-def before_any(exit_: Exit) -> bool:
-    """Whether anything is proved at an exit."""
-    return bool(proved(exit_))
 
 
 def names_of() -> tuple[str, ...]:
@@ -188,8 +182,6 @@ def run(names: Sequence[str], jobs: int) -> list[Outcome]:
         for outcome in pool.imap(examine, names):
             done.append(outcome)
             progress.advance(bar)
-            if "-v" in sys.argv or outcome.wrong:
-                print(outcome, flush=True)
     return done
 
 
@@ -198,18 +190,33 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("samples", nargs="*")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--shard", default="0/1")
-    parser.add_argument("-v", action="store_true")
+    parser.add_argument("--shard", default="0/1", help="I/N: every N-th sample from the I-th on, counted from 0")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/evidence.md")
     told = parser.parse_args(arguments)
     index, count = map(int, told.shard.split("/"))
-    names = (told.samples or names_of())[index::count]
-    outcomes = run(names, told.jobs)
+    outcomes = run((told.samples or names_of())[index::count], told.jobs)
+    wrong = [line for one in outcomes for line in one.wrong]
+    print(*wrong, sep="\n")
+    figures = table(outcomes)
+    if told.write:
+        from figures import write
+
+        write("taken out", figures)
+    print(figures)
+    return 1 if wrong else 0
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The figures in Markdown."""
     total: Counter[str] = Counter()
     for one in outcomes:
         total.update(dict(one.counts))
-    for key, value in sorted(total.items()):
-        print(key, value)
-    return 1 if any(one.wrong for one in outcomes) else 0
+    asked = ("compared", "needed", "redundant", "unsure", "only where each machine goes its own way")
+    shown = ["| guards | |", "|---|---:|", *(f"| {name} | {total[name]} |" for name in asked)]
+    left = sorted((name, number) for name, number in total.items() if name not in (*asked, "samples"))
+    wrong = sum(len(one.wrong) for one in outcomes)
+    rest = ", ".join(f"{name} {number}" for name, number in left) or "none"
+    return "\n".join([*shown, "", f"{total['samples']} samples; {wrong} wrong. Left out: {rest}."])
 
 
 if __name__ == "__main__":
