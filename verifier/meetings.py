@@ -159,7 +159,7 @@ class Meetings:
             why = (
                 "the file's own IRET exit is no reference for that"
                 if self.head.task.auto
-                else "no clause is about that"
+                else "nothing says what is right there"
             )
             self.found.open(f"they differ in {', '.join(found)}, and whether HEAD is right cannot be told: {why}")
         return not found
@@ -219,6 +219,7 @@ class Meetings:
             if differing:
                 callee, number = mine[name]
                 times = f" (call {number + 1})" if (callee, number + 1) in keys or number else ""
+                callee = name.partition("@")[0] if "?" in callee else callee
                 text = f"{callee} is given something else{times}: {', '.join(differing)}"
                 self.found.open(f"{text}; it is not followed, and may do something else then")
         self._followed()
