@@ -155,8 +155,10 @@ def judge(subject: Subject, answer: Answer, config: Config, model: Model, tally:
     if way is None:
         return f"{answer.status}: a machine ends in {leaf.kind} {leaf.detail} at {leaf.decoded.address:#x}"
     tally.counts[f"machines: {way.kind}"] += 1
+    # What faults is not among what was executed.
+    ran_over = {*trace.addresses, leaf.decoded.address}
     text = _conditions(subject, config, leaf, model)
-    if way.decided is not None and way.always and way.decided.location.address not in trace.addresses:
+    if way.decided is not None and way.always and way.decided.location.address not in ran_over:
         text = text or f"the guard at line {way.decided.location.line} is not on the way"
     if way.decided is not None and way.always and all(_holds(one, survey, model) for one in way.decided.demands):
         text = text or "the machine has all that the guard demands, and is turned away"
@@ -183,7 +185,7 @@ def _takes(way: Way, leaf: Leaf) -> bool:
 def _conditions(subject: Subject, config: Config, leaf: Leaf, model: Model) -> str:
     """Whether the conditions of each fast exit hold for the machines that take it, and with "exact" for no others."""
     for one in subject.fast:
-        taken = leaf.kind == "exit" and leaf.decoded.address == one.location.address
+        taken = (leaf.kind, leaf.detail, leaf.decoded.address) == ("exit", one.kind, one.location.address)
         said = [found for found in one.conditions if config in found.configs]
         if not said and taken:
             return "an exit is taken that is said never to be"
