@@ -11,8 +11,8 @@ from typing import Any
 
 from verifier.frameanswer import Answer, Delivered, FastExit, FrameReport, Passed, Way
 from verifier.insights import Condition
-from verifier.model import Location
 from verifier.report.conditions import words
+from verifier.report.insights_json import of_location
 from verifier.report.words import hexa
 
 SCHEMA = "verify-exit-frame/1"
@@ -58,7 +58,7 @@ def _way(way: Way) -> Json:
     return {
         "kind": way.kind,
         "name": way.name,
-        "location": _location(way.location),
+        "location": of_location(way.location),
         "decided": None if way.decided is None else {**_guard(way.decided), "always": way.always},
         "passed": [_guard(guard) for guard in way.passed],
         "inputs": [{"name": one.name, "value": hexa(one.value)} for one in way.inputs],
@@ -72,7 +72,7 @@ def _way(way: Way) -> Json:
 
 def _guard(guard: Passed) -> Json:
     return {
-        "location": _location(guard.location),
+        "location": of_location(guard.location),
         "variant": guard.variant,
         "demands": [_condition(one) for one in guard.demands],
         "failed": [_condition(one) for one in guard.failed],
@@ -89,7 +89,7 @@ def _exit(exit_: FastExit) -> Json:
     return {
         "entry": exit_.entry,
         "kind": exit_.kind,
-        "location": _location(exit_.location),
+        "location": of_location(exit_.location),
         "taken": [
             {
                 "configs": [list(config) for config in one.configs],
@@ -116,14 +116,3 @@ def _condition(condition: Condition) -> Json:
             return {**found, "inputs": [condition.left, condition.right], "mask": hexa(condition.mask)}
         case _:
             return {**found, "inputs": list(condition.names)}
-
-
-def _location(location: Location) -> Json:
-    return {
-        "address": hexa(location.address),
-        "symbol": location.symbol,
-        "offset": hexa(location.offset),
-        "file": location.file,
-        "line": location.line,
-        "text": location.text,
-    }
