@@ -13,7 +13,7 @@ from verifier.ends import End
 from verifier.exploring import Survey
 from verifier.insights import FULL, Condition, Divergence, Interval
 from verifier.model import Config
-from verifier.projection import conjunction, symbols_in, truth_of, values
+from verifier.projection import conjunction, every_value, symbols_in, truth_of
 from verifier.prove import exactness
 from verifier.records import record
 from verifier.solver import Solver
@@ -133,7 +133,7 @@ class Divergences:
             said = conjunction(self.solver, ways, entry)
             return _Told(said.conditions, False, (), False)
         said = conjunction(self.solver, holds, entry)
-        ranges = None if rip is None else values(self.solver, holds, rip, entry)
+        ranges = None if rip is None else every_value(self.solver, holds, rip, entry)
         if ranges is None or ranges.intervals == ((0, FULL),):
             return _Told(said.conditions, said.exact, (), ranges is not None)
         return _Told(said.conditions, said.exact, ranges.intervals, ranges.exact)
@@ -149,7 +149,7 @@ class Divergences:
             return self.solver.check(said, lnot(holds)) == "unsat"
         if not told.ranges:
             return True
-        ranges = None if rip is None else values(self.solver, holds, rip, self.joint.entry)
+        ranges = None if rip is None else every_value(self.solver, holds, rip, self.joint.entry)
         return ranges is not None and (ranges.intervals, ranges.exact) == (told.ranges, told.ranges_exact)
 
     def _tell(

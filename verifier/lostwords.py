@@ -14,7 +14,7 @@ from verifier.lift.entry import Entry
 from verifier.lift.symbols import Symbol
 from verifier.model import Config
 from verifier.outcomes import SYSRET_RFLAGS
-from verifier.projection import conjunction, said_of, symbols_in, truth_of, values
+from verifier.projection import conjunction, every_value, said_of, symbols_in, truth_of
 from verifier.prove import exactness
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, as_term, land, lnot, lor, mask
@@ -23,7 +23,7 @@ from verifier.turnedaway import WRITTEN_RFLAGS, TurnedAway
 ROUNDS = 4
 """So often are further inputs looked at, to tell what is lost from what is not."""
 FEW, QUERIES = 12, 200
-"""If that is not enough, so many inputs are put into conditions together, with so many queries."""
+"""What depends on more inputs is not put into words; the last try takes all of them, with so many queries."""
 TOTAL = 700
 """After so many queries at an exit the search for words ends; the guards and an example are still told."""
 
@@ -65,6 +65,8 @@ class Words:
     def _told_apart(self, one: TurnedAway, said: Sequence[Condition], sure: bool) -> tuple[tuple[Condition, ...], bool]:
         """As _kept(), in few inputs: those that the guards look at, then what else tells machines apart."""
         conditions, exact = self._kept(one, said, sure)
+        if exact or self._depends_on_many(one):
+            return conditions, exact
         looked = self._looked_at(one)
         asked = list(looked)
         for turn in range(ROUNDS):
@@ -79,11 +81,14 @@ class Words:
             if not more:
                 break
             asked += more
-        few = self.solver.statistics.queries <= TOTAL and sure and len(symbols_in(self.entry, [one.lost])) <= FEW
-        if few and not exact:
+        if self.solver.statistics.queries <= TOTAL and sure and not exact:
             every = conjunction(self.solver, one.lost, self.entry, QUERIES).conditions
             conditions, exact = self._kept(one, (*every, *said), sure)
         return conditions, exact
+
+    def _depends_on_many(self, one: TurnedAway) -> bool:
+        """Whether no words that anybody would read are to be expected: the search for them would take long."""
+        return len(symbols_in(self.entry, [one.lost])) > FEW
 
     def _looked_at(self, one: TurnedAway) -> list[Symbol]:
         """The inputs that the guards look at; the saved RIP in place of what always equals it."""
@@ -160,15 +165,15 @@ class Words:
 
     def _ranges(self, one: TurnedAway, sure: bool) -> tuple[tuple[Interval, ...], bool]:
         """The values of the saved RIP among what is lost; none if these guards are not what restricts it."""
-        if not one.plain or one.beside or self.solver.statistics.queries > TOTAL:
+        if not one.plain or one.beside or self._depends_on_many(one) or self.solver.statistics.queries > TOTAL:
             return (), False
-        found = values(self.solver, one.lost, one.rip, self.entry, QUERIES)
+        found = every_value(self.solver, one.lost, one.rip, self.entry, QUERIES)
         if found is None:
             return (), False
         # With these guards off SYSRET would be right for other values as well: those that it is taken for now.
         if self.solver.check(one.right, lnot(_within(one.rip, found.intervals))) == "unsat":
             return (), False
-        return found.intervals, found.exact and sure
+        return found.intervals, sure
 
 
 def _within(term: Term, intervals: Sequence[Interval]) -> Truth:

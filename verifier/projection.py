@@ -19,9 +19,9 @@ from verifier.model import FRAME_WORDS, GPRS
 from verifier.records import record
 from verifier.solver import Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land, lnot, lor, mask
-from verifier.valueset import Agreement, Asked, Open, Values, fills, intervals, values
+from verifier.valueset import Agreement, Asked, Open, Values, every_value, fills, intervals, values
 
-__all__ = ["Conjunction", "Values", "conjunction", "symbols_in", "truth_of", "values"]
+__all__ = ["Conjunction", "Values", "conjunction", "every_value", "symbols_in", "truth_of", "values"]
 
 RANGES = 3
 """So many intervals are a readable condition."""

@@ -43,14 +43,13 @@ class Asked:
     """A solver of which every answer is definite, for so many questions (None: any number)."""
 
     def __init__(self, solver: Solver, queries: int | None = None) -> None:
-        self.solver, self.left = solver, queries
+        self.solver = solver
+        self._end = None if queries is None else solver.statistics.queries + queries
 
     def model(self, *truths: Truth) -> Model | None:
         """A model of the truths; None if they cannot hold. Raises Open."""
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise Open
+        if self._end is not None and self.solver.statistics.queries >= self._end:
+            raise Open
         answer, model = self.solver.solve(*truths)
         if answer == "unknown":
             raise Open
@@ -127,27 +126,44 @@ class Agreement:
         return clear
 
 
+def every_value(solver: Solver, holds: Truth, term: Term, entry: Entry, queries: int | None = None) -> Values | None:
+    """As values(), but None where these are not all: for whoever does not want to tell a part."""
+    found = _first_values(solver, holds, term, entry, queries)
+    return None if found is None or not found[1].exact else found[1]
+
+
 def values(solver: Solver, holds: Truth, term: Term, entry: Entry, queries: int | None = None) -> Values | None:
     """The values that ``term`` (64 bits at most; best an input itself) has on machines for which ``holds``.
 
     What ``solver`` assumes beyond ``entry.constraints`` must not be about the term or what equals it: that
     belongs in ``holds``. Without ``exact`` each of the values told is taken, and others may be as well.
     None if there is no such machine, or if the solver could not tell of a single value. ``queries`` is about how many
-    are asked at most; the search for least values has its own.
+    are asked at most.
     """
+    first = _first_values(solver, holds, term, entry, queries)
+    if first is None:
+        return None
+    machines, found = first
+    if machines is None or found.exact:
+        return found
+    # Where something is left out, what it is must not depend on the models that the solver finds.
+    machines.asked = Asked(solver, queries)
+    return intervals(machines, term, entry, INTERVALS, canonical=True)
+
+
+def _first_values(
+    solver: Solver, holds: Truth, term: Term, entry: Entry, queries: int | None
+) -> tuple[Agreement | None, Values] | None:
+    """The values that are found first, perhaps not all, and what found them."""
     known = concrete(term)
     if known is not None:
-        return Values(((known, known),), True) if solver.check(holds) == "sat" else None
+        return (None, Values(((known, known),), True)) if solver.check(holds) == "sat" else None
     try:
         machines = Agreement(Asked(solver, queries), holds)
     except Open:
         return None
     found = intervals(machines, term, entry, INTERVALS)
-    if found is not None and not found.exact:
-        # Where something is left out, what it is must not depend on the models that the solver finds.
-        machines.asked = Asked(solver, queries)
-        found = intervals(machines, term, entry, INTERVALS, canonical=True)
-    return found
+    return None if found is None else (machines, found)
 
 
 def intervals(machines: Agreement, term: Term, entry: Entry, limit: int, *, canonical: bool = False) -> Values | None:
