@@ -15,6 +15,7 @@ from verifier import conclude, stops
 from verifier.cli import main
 from verifier.model import Run
 from verifier.report import render
+from verifier.solver import Solver
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = str(ROOT / "samples" / "linux-2015-opportunistic.S")
@@ -68,6 +69,19 @@ def test_a_lost_interrupt_is_still_told(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("verifier.cli.conclude", swallowing)
     assert main(["-q", SAMPLE, "--gate", "advisory", "--format", f"json={tmp_path / 'r.json'}"]) == 130
+
+
+def test_a_lost_interrupt_ends_the_search() -> None:
+    """Where the interpreter forgot the exception, the next question to the solver raises it; outside nothing does."""
+    solver = Solver(())
+    with stops.handled():
+        with suppress(KeyboardInterrupt):
+            send(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            solver.check(True)
+        with stops.held():
+            assert solver.check(True) == "sat"
+    assert stops.told() and solver.check(True) == "sat"
 
 
 def test_every_file_is_written_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,10 @@ PACKAGE = ROOT / "verifier"
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"graph", "records", "rewording"}),
-    frozenset({"confine", "globs", "parallel", "reads", "recording", "terms", "values"}),
+    frozenset({"confine", "globs", "parallel", "reads", "recording", "stops", "terms", "values"}),
     frozenset({"insights", "suggestion"}),
     frozenset({"frameanswer", "model", "outcomes", "settling", "solver"}),
-    frozenset({"clauses", "codec", "debuginfo", "errors", "framedump", "reasons", "stops", "toml_table"}),
+    frozenset({"clauses", "codec", "debuginfo", "errors", "framedump", "reasons", "toml_table"}),
     frozenset({"boundedfile", "compilerflags", "elf", "isa", "lines", "source", "unpack"}),
     frozenset({"buildflags", "contract", "executable", "image", "includes", "revisions", "symbolfile"}),
     frozenset({"assemble", "assumptions", "lift", "loader", "options", "replay", "report", "semantics", "smtlib"}),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import claripy
 import z3
 
+from verifier import stops
 from verifier.records import record
 from verifier.terms import Term, Truth, as_truth, decided
 
@@ -149,6 +150,7 @@ class Solver:
             return kept
 
     def _core(self, names: Sequence[Any]) -> frozenset[int] | None:
+        stops.check()
         self.statistics.queries += 1
         if self._late():
             return None
@@ -195,6 +197,7 @@ class Solver:
             return "unsat", None
         if self._late():
             return "unknown", None
+        stops.check()
         self.statistics.queries += 1
         self._hurry()
         found: tuple[Answer, Model | None] = "unknown", None

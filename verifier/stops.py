@@ -17,11 +17,18 @@ from types import FrameType
 class _State:
     told = False
     holding = False
+    active = False
 
 
 def told() -> bool:
     """Whether a signal came since ``handled`` began."""
     return _State.told
+
+
+def check() -> None:
+    """Raise the KeyboardInterrupt of a signal that came and was lost: a long run asks at each of its steps."""
+    if _State.active and _State.told and not _State.holding:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -35,9 +42,11 @@ def handled() -> Iterator[None]:
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    _State.active = True
     try:
         yield
     finally:
+        _State.active = False
         for number, handler in before.items():
             signal.signal(number, handler)
 
