@@ -151,6 +151,9 @@ def examine(name: str) -> Outcome:
         for exit_ in survey.exits:
             if exit_.site.kind == "iretq":
                 continue
+            if (exit_.site.location.address, exit_.site.kind) not in free.paths:
+                counts["without answer"] += 1
+                continue
             for guard in guard_uses(survey, free, exit_):
                 how, lost = taken_out(survey, free, exit_, guard)
                 needed, unsure = set(guard.use.needed), set(guard.use.unsure)
