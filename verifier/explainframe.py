@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from verifier.console import Parser, width, write_out
 from verifier.model import UserError
-from verifier.options import add_arguments, from_namespace
+from verifier.options import add_allow_include, add_arguments, from_namespace
 from verifier.report.verdict import INCONCLUSIVE, PROVED, worst_code
 
 if TYPE_CHECKING:
@@ -46,13 +46,7 @@ def explain_frame_parser() -> argparse.ArgumentParser:
         help="take the frame from registers as an oops, GDB or QEMU's monitor prints them; - is standard input",
     )
     add_arguments(parser)
-    parser.add_argument(
-        "--allow-include",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="let a source include files below DIR as well",
-    )
+    add_allow_include(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how it is written (default: text)")
     return parser
 

@@ -217,8 +217,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what only the command line may ask for: a file under test does not choose what is believed or written."""
+def add_allow_include(parser: argparse.ArgumentParser) -> None:
+    """Declare where else a source may include files from; like evidence, not for a file's own header."""
     parser.add_argument(
         "--allow-include",
         action="append",
@@ -226,6 +226,11 @@ def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="let a source include files below DIR as well (always: its own directory and those of -I)",
     )
+
+
+def add_evidence_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what only the command line may ask for: a file under test does not choose what is believed or written."""
+    add_allow_include(parser)
     beyond = parser.add_argument_group("beyond the verdict")
     beyond.add_argument(
         "--why", action="store_true", help="say what each check on the way is for, and which ones nothing rests on"

@@ -14,7 +14,7 @@ from verifier import __version__
 from verifier.console import Parser
 from verifier.explainframe import explain_frame_parser
 from verifier.initialise import init_parser
-from verifier.options import add_arguments, add_evidence_arguments, positive
+from verifier.options import add_allow_include, add_arguments, add_evidence_arguments, positive
 from verifier.report import FORMATS
 from verifier.report.verdict import EXIT_CODES
 from verifier.shards import shard
@@ -152,13 +152,7 @@ def diff_parser() -> argparse.ArgumentParser:
         metavar="PLACE",
         help="where execution starts in BASE, if that is another place than --entry names",
     )
-    parser.add_argument(
-        "--allow-include",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="let a source include files below DIR as well (always: its own directory and those of -I)",
-    )
+    add_allow_include(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "--format",
@@ -243,13 +237,7 @@ def slack_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="an assembly source, an object, or a kernel image")
     add_arguments(parser)
-    parser.add_argument(
-        "--allow-include",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="let a source include files below DIR as well",
-    )
+    add_allow_include(parser)
     parser.add_argument("--cache", action=argparse.BooleanOptionalAction, default=None, help="use earlier results")
     parser.add_argument("--jobs", type=positive, metavar="N", help="so many files at a time")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how it is written (default: text)")
