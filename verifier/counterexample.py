@@ -35,7 +35,7 @@ from verifier.recording import ExitFacts
 from verifier.records import record
 from verifier.solver import Model, Solver
 from verifier.terms import Term, Truth, as_term, decided, eq, land
-from verifier.trace import Followed, follow
+from verifier.trace import Followed, Trace, follow
 
 
 @record
@@ -139,6 +139,15 @@ def concrete_machine(
     return model, tuple(_input(symbol, values[symbol.name]) for symbol in matter)
 
 
+def followed(setting: Setting, model: Model) -> Trace:
+    """What the machine of ``model`` does from the setting's entry on."""
+    after_call = setting.contract.interrupts_after_call.value
+    return follow(
+        setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow,
+        setting.contract, setting.known,
+    )  # fmt: skip
+
+
 def deciding_calls(setting: Setting, answer: Answer) -> tuple[str, ...]:
     """The calls, not followed, of which a register afterwards decides a violated answer."""
     registry = setting.entry.state.shared.layout.symbols
@@ -194,10 +203,7 @@ def build(setting: Setting, answer: Answer, known: Sequence[Input] = ()) -> Coun
         return None
     model, inputs = found
     entry, contract = setting.entry, setting.contract
-    after_call = contract.interrupts_after_call.value
-    trace = follow(
-        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract, setting.known
-    )  # fmt: skip
+    trace = followed(setting, model)
     leaf = trace.leaf
     if leaf is None or leaf.kind != "exit":
         return _contradicted("the lifted semantics do not reach the exit in this state")

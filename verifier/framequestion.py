@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verifier.confirm import confirm
-from verifier.counterexample import Setting, concrete_machine, concrete_view, exit_facts
+from verifier.counterexample import Setting, concrete_machine, concrete_view, exit_facts, followed
 from verifier.exploring import Survey
 from verifier.frameanswer import Answer, Kind, Way
 from verifier.frameleft import Left, left
@@ -25,7 +25,6 @@ from verifier.prove import config_condition
 from verifier.records import record
 from verifier.solver import Model, Solver
 from verifier.terms import Truth, as_term, bits, eq, land, lnot, lor
-from verifier.trace import follow
 
 CS = "frame.cs"
 WAYS = 16
@@ -242,10 +241,7 @@ def _confirmed(asked: _Asked, key: _Key, model: Model) -> int:
     """Let the emulator run the machine to its exit; how many instructions that takes. Raises _Open if it does not."""
     setting = asked.setting
     entry, contract = setting.entry, setting.contract
-    after_call = contract.interrupts_after_call.value
-    trace = follow(
-        setting.image, entry, model, setting.solver, after_call, setting.bounds, setting.follow, contract, setting.known
-    )  # fmt: skip
+    trace = followed(setting, model)
     leaf = trace.leaf
     if leaf is None and key.kind == "elsewhere":
         return len(trace.steps)

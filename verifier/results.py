@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from verifier.confirm import Confirmation, confirm
-from verifier.counterexample import Setting, build, concrete_machine, concrete_view, exit_facts
+from verifier.counterexample import Setting, build, concrete_machine, concrete_view, exit_facts, followed
 from verifier.model import (
     ClauseResult,
     Config,
@@ -24,7 +24,6 @@ from verifier.prove import Answer, Path, SiteAnswers, exactness
 from verifier.reasons import reason as reason_code
 from verifier.recording import Recording
 from verifier.terms import decided
-from verifier.trace import follow
 
 
 @dataclass(slots=True)
@@ -82,11 +81,7 @@ def _witness(setting: Setting, paths: list[Path], answers: SiteAnswers, differ: 
         if found is None:
             continue
         model, inputs = found
-        after_call = setting.contract.interrupts_after_call.value
-        trace = follow(
-            setting.image, setting.entry, model, setting.solver, after_call, setting.bounds, setting.follow,
-            setting.contract, setting.known,
-        )  # fmt: skip
+        trace = followed(setting, model)
         view = concrete_view(path.view, model)
         facts = exit_facts(setting, config, path.leaf.state, path.reference, view, model)
         said = confirm(setting.image, setting.entry, trace, model, facts)

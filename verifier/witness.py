@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from verifier.alignment import Alignment, Renamed
 from verifier.confirm import confirm, in_conflict
-from verifier.counterexample import Setting, concrete_machine, concrete_view, exit_facts
+from verifier.counterexample import Setting, concrete_machine, concrete_view, exit_facts, followed
 from verifier.ends import End, end_of, outcome_view
 from verifier.exploring import Survey
 from verifier.model import Config, Input, OutcomeView
 from verifier.records import record
 from verifier.solver import Model
 from verifier.terms import Truth
-from verifier.trace import follow
 
 
 @record
@@ -80,10 +79,7 @@ def witness(
 def _followed(survey: Survey, config: Config, model: Model) -> _Arrived | str:
     """Where the machine goes in one version, or why that is not sure."""
     setting = survey.setting
-    trace = follow(
-        setting.image, setting.entry, model, setting.solver, setting.contract.interrupts_after_call.value,
-        setting.bounds, setting.follow, setting.contract, setting.known,
-    )  # fmt: skip
+    trace = followed(setting, model)
     if trace.leaf is None:
         return "the lifted semantics do not take one path"
     end = end_of(survey, trace.leaf)
